@@ -105,9 +105,10 @@ func (l *Lane) signerInState(s keyring.State) *keyring.Key {
 }
 
 // OtherKeys returns the keys with which to seal a message again that the partner has refused.
-// After [ErrDecryption] it is encrypted to another key of the partner, and after [ErrSignature] it
-// is signed by another key pair of ours: the active one, else one that the partner may still use,
-// else one that it may use already. It reports false after any other refusal, and if there is no
+// After [ErrDecryption] it is encrypted to another key of the partner: the active one, else one that
+// the partner may still use, else one that it may use already. After [ErrSignature] it is signed by
+// another key pair of ours: the active one, which the partner has had, else one that it may have
+// already, else one that it may still have. It reports false after any other refusal, and if there is no
 // other key. The keys may be those of an earlier lane with the same partner.
 func (l *Lane) OtherKeys(keys SealKeys, refused profile.Outcome) (SealKeys, bool) {
 	other, err := l.Known(keys)
@@ -116,18 +117,22 @@ func (l *Lane) OtherKeys(keys SealKeys, refused profile.Outcome) (SealKeys, bool
 	}
 	switch {
 	case refused == ErrDecryption:
-		other.recipient = otherKey(l, l.recipients, cmp.Or(keys.recipient, other.recipient))
+		other.recipient = otherKey(l, l.recipients, cmp.Or(keys.recipient, other.recipient),
+			keyring.Active, keyring.Retiring, keyring.Staged)
 		return other, other.recipient != nil
 	case refused == ErrSignature && other.signer != nil:
-		other.signer = otherKey(l, l.signers, cmp.Or(keys.signer, other.signer))
+		other.signer = otherKey(l, l.signers, cmp.Or(keys.signer, other.signer),
+			keyring.Active, keyring.Staged, keyring.Retiring)
 		return other, other.signer != nil
 	}
 	return SealKeys{}, false
 }
 
-// otherKey returns the key to try after the used one, or nil.
-func otherKey[Header any](l *Lane, keys []sealingKey[Header], used *keyring.Key) *keyring.Key {
-	for _, s := range [...]keyring.State{keyring.Active, keyring.Retiring, keyring.Staged} {
+// otherKey returns the key to try after the used one, in the order of their states, or nil.
+func otherKey[Header any](
+	l *Lane, keys []sealingKey[Header], used *keyring.Key, order ...keyring.State,
+) *keyring.Key {
+	for _, s := range order {
 		for i := range keys {
 			if k := keys[i].bare; k.State == s && !k.Public.Equal(used.Public) && !l.ended(k) {
 				return k
@@ -139,15 +144,22 @@ func otherKey[Header any](l *Lane, keys []sealingKey[Header], used *keyring.Key)
 
 // choose returns the keys with their headers. The signer is nil if messages are not signed.
 func (l *Lane) choose(keys SealKeys) (signer *signingKey, recipient *recipientKey, err error) {
+	s, r := find(l.signers, keys.signer), find(l.recipients, keys.recipient)
+	if l.out.Sealed() && r != nil && (s != nil || l.out.Sign == nil) {
+		if l.out.Sign == nil {
+			s = nil
+		}
+		return s, r, nil // also where none is active, such as after a revocation
+	}
 	signer, recipient, err = l.sealingKeys()
 	if err != nil {
 		return nil, nil, err
 	}
-	if k := find(l.signers, keys.signer); k != nil && signer != nil {
-		signer = k
+	if s != nil && signer != nil {
+		signer = s
 	}
-	if k := find(l.recipients, keys.recipient); k != nil {
-		recipient = k
+	if r != nil {
+		recipient = r
 	}
 	return signer, recipient, nil
 }

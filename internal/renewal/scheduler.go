@@ -251,18 +251,20 @@ func (p *pass) watch(ctx context.Context) error {
 	})
 }
 
-// allCount reports whether every node has stored its uses lately.
+// allCount reports whether every node has stored its uses lately. Where no node serves, nobody counts.
 func allCount(tx registry.Reader, now time.Time) (bool, error) {
 	const lately = 3 * time.Minute
 	nodes, damaged, err := registry.Readable(tx.Nodes())
 	if err != nil || len(damaged) > 0 {
 		return false, err
 	}
+	counts := false
 	for _, n := range nodes {
 		serves := !n.Gone() && (n.Serves.IsZero() || now.Before(n.Serves))
 		if serves && (n.Silent(now) || now.Sub(n.Counted) > lately) {
 			return false, nil
 		}
+		counts = counts || serves
 	}
-	return true, nil
+	return counts, nil
 }
