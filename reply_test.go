@@ -103,3 +103,63 @@ func TestSealReplyInPlain(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSealReplyWithoutActiveKey: where a revocation has left no active key, a request that was sealed
+// with keys which count is answered all the same.
+func TestSealReplyWithoutActiveKey(t *testing.T) {
+	own, next := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "provider-new", 2048)
+	c := providerConfig(t)
+	c.Ours = testlane.Ring(t, keyring.Key{State: keyring.Staged, ID: "p-new", Private: next})
+	c.Theirs = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "c", Public: &own.PublicKey})
+	provider := testlane.New(t, c)
+	c = customerConfig(t)
+	c.Ours, c.Theirs = testkey.Ours(t, "c", own), testkey.Theirs(t, "p-new", next)
+	customer := testlane.New(t, c)
+	request, err := provider.Open(t.Context(), seal(t, customer, "{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := provider.SealReply(t.Context(), request, []byte(`{"a":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := customer.Open(t.Context(), token); err != nil {
+		t.Error(err)
+	}
+	if _, err := provider.Seal(t.Context(), []byte("{}")); !errors.Is(err, sealane.ErrNotSupported) {
+		t.Errorf("error %v for a message that begins without an active key", err)
+	}
+}
+
+// TestOtherKeysOfThree: of three keys, a refused signature is made again with the one that the partner
+// may have already, and a message is encrypted again to the one that it may still have.
+func TestOtherKeysOfThree(t *testing.T) {
+	ring := func(whose string, private bool) *keyring.Ring {
+		var keys []keyring.Key
+		for _, s := range []keyring.State{keyring.Retiring, keyring.Active, keyring.Staged} {
+			k := keyring.Key{State: s, ID: whose + s.String()}
+			if key := testkey.RSA(t, k.ID, 2048); private {
+				k.Private = key
+			} else {
+				k.Public = &key.PublicKey
+			}
+			keys = append(keys, k)
+		}
+		return testlane.Ring(t, keys...)
+	}
+	c := customerConfig(t)
+	c.Ours, c.Theirs = ring("o-", true), ring("t-", false)
+	lane := testlane.New(t, c)
+	keys, err := lane.SealKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, found := lane.OtherKeys(keys, sealane.ErrSignature)
+	if signer, _ := other.Signer(); !found || signer.State != keyring.Staged {
+		t.Errorf("after a refused signature: %v %v", signer, found)
+	}
+	other, found = lane.OtherKeys(keys, sealane.ErrDecryption)
+	if recipient, _ := other.Recipient(); !found || recipient.State != keyring.Retiring {
+		t.Errorf("after a refused decryption: %v %v", recipient, found)
+	}
+}

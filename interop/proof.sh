@@ -18,6 +18,7 @@
 #	TestStrangers         100,000 strangers, and what they leave behind
 #	TestGarbageOfAnother  the times of a partner while another sends garbage
 #	TestTwoNodes          changes among 100,000 partners in force on two nodes: many minutes
+#	TestProperties        1,000,000 steps of people, programs, nodes and partners: hours
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,16 +33,21 @@ need gcc "gcc libc6-dev" # the race detector needs cgo
 
 export SEALANE_PROOF=long
 selected=0
+package=./internal/gateway
 prove() { # TEST FLAGS…
 	[[ $1 =~ $pattern ]] || return 0
 	selected=1
-	go test -count=1 -timeout 60m -v -run "^$1\$" "${@:2}" ./internal/gateway
+	go test -count=1 -timeout "${timeout:-60m}" -v -run "^$1\$" "${@:2}" $package
 }
 pattern=${1:-.}
 for test in TestKeepAlive TestThousandReloads TestRotationUnderLoad; do
 	prove $test "${race[@]}"
 done
 for test in TestStrangers TestGarbageOfAnother TestTwoNodes; do
+	prove $test
+done
+package=./internal/renewal timeout=24h
+for test in TestProperties; do
 	prove $test
 done
 if [ $selected = 0 ]; then

@@ -33,13 +33,15 @@ func (e Exchange) UseTheirs(tx registry.Tx, c *registry.Certificate, to registry
 	if err := e.mayBeUsed(tx, *c); err != nil {
 		return err
 	}
-	if to == registry.Active { // before the one in use retires
-		leg := registry.Leg{
-			Owner: registry.Theirs, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,
-		}
-		if err := e.session.MayActivate(tx, leg, c.ID); err != nil {
-			return err
-		}
+	leg := registry.Leg{
+		Owner: registry.Theirs, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,
+	}
+	may := e.session.MayActivate // before the one in use retires
+	if to == registry.Staged {
+		may = e.session.MayStage
+	}
+	if err := may(tx, leg, c.ID); err != nil {
+		return err
 	}
 	if err := e.makeRoom(tx, *c, to); err != nil {
 		return err

@@ -234,39 +234,43 @@ func keyState(tx Reader, leg Leg, id string) (State, error) {
 // activeOf returns the key of a leg that messages are sealed by or encrypted to, or was last: the one
 // that a successor follows. It is empty if there was none.
 func activeOf(tx Reader, leg Leg, but string) (string, error) {
-	type key struct {
-		id    string
-		state State
-		at    time.Time
+	all, err := keysOf(tx, leg)
+	all = slices.DeleteFunc(all, func(k keyOfLeg) bool { return k.id == but || k.state != Active })
+	if err != nil || len(all) == 0 {
+		return "", err
 	}
-	var all []key
+	return slices.MaxFunc(all, func(a, b keyOfLeg) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id, b.id))
+	}).id, nil
+}
+
+// keyOfLeg is a key of a leg, and since when it is in its state.
+type keyOfLeg struct {
+	id    string
+	state State
+	at    time.Time
+}
+
+// keysOf returns the keys of a leg that are in use, and the certificates that are approved. A retiring
+// pair that partners share is not among those of one partner: it ends for all of them.
+func keysOf(tx Reader, leg Leg) (all []keyOfLeg, err error) {
 	if leg.Owner == Theirs {
 		certificates, _, err := Readable(tx.Certificates(CertificateQuery{
-			Owner: Theirs, Partner: leg.Partner, Environment: leg.Environment, States: StatesInUse,
+			Owner: Theirs, Partner: leg.Partner, Environment: leg.Environment,
+			States: []State{Approved, Staged, Active, Retiring},
 		}))
-		if err != nil {
-			return "", err
-		}
 		for _, c := range certificates {
-			all = append(all, key{c.ID, c.State, c.Changed})
+			all = append(all, keyOfLeg{c.ID, c.State, c.Changed})
 		}
-	} else {
-		pairs, err := pairsOfLeg(tx, leg)
-		if err != nil {
-			return "", err
-		}
-		for _, k := range pairs {
-			all = append(all, key{k.ID, k.State, k.Changed})
+		return all, err
+	}
+	pairs, err := pairsOfLeg(tx, leg)
+	for _, k := range pairs {
+		if k.Partner == leg.Partner || k.State != Retiring {
+			all = append(all, keyOfLeg{k.ID, k.State, k.Changed})
 		}
 	}
-	all = slices.DeleteFunc(all, func(k key) bool { return k.id == but || k.state != Active })
-	if len(all) == 0 {
-		return "", nil
-	}
-	return slices.MaxFunc(all, func(a, b key) int {
-		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id,
-			b.id))
-	}).id, nil
+	return all, err
 }
 
 // pairsOfLeg returns the pairs in use of a leg of ours, in the states that they have for it.

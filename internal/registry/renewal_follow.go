@@ -111,13 +111,53 @@ func (f follower) key(t touched) error {
 		return err
 	}
 	if n.Step != RenewalSuperseded {
-		return f.begin(t)
+		if err := f.begin(t); err != nil {
+			return err
+		}
+		return f.goOn(n)
 	}
 	active, err := activeOf(f.tx, n.Leg, n.Successor)
 	if err != nil || active == "" {
 		return err
 	}
 	return f.store(&Renewal{ID: newID("n"), Leg: n.Leg, Replaces: n.Successor, Successor: active, Created: f.now})
+}
+
+// goOn begins the next renewal of a leg after the end of one: for a key from before that still counts,
+// or else for a key that has come in meanwhile.
+func (f follower) goOn(ended Renewal) error {
+	if ended.Partner == "" { // the renewals of the partners who share it decide
+		return nil
+	}
+	_, err := f.tx.OpenRenewal(ended.Leg)
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	active, err := activeOf(f.tx, ended.Leg, "")
+	if err != nil || active == "" {
+		return err
+	}
+	keys, err := keysOf(f.tx, ended.Leg)
+	if err != nil {
+		return err
+	}
+	came := ""
+	for _, k := range keys {
+		if k.state == Retiring {
+			n := Renewal{ID: newID("n"), Leg: ended.Leg, Replaces: k.id, Successor: active, Created: f.now}
+			if ended.Successor == active {
+				n.Mail = ended.Mail // the partner knows it
+			}
+			return f.store(&n)
+		}
+		if k.id != active {
+			came = k.id
+		}
+	}
+	if came == "" {
+		return nil
+	}
+	return f.begin(touched{ended.Leg, came})
 }
 
 // supersedes reports whether a key will follow the successor of an open renewal, which is active. A

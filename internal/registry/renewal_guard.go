@@ -83,6 +83,24 @@ func (n Renewal) elsewhere(id string) error {
 		n.ID, n.Successor, id)
 }
 
+// MayStage returns an error where a certificate can't verify yet, or again, because the successor in an
+// open renewal does, and is another: a client that a partner refuses chooses between two keys.
+func (s *Session) MayStage(tx Reader, leg Leg, id string) error {
+	n, err := tx.OpenRenewal(leg)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil || n.Successor == "" || id == n.Successor || id == n.Replaces || n.Partner == "" {
+		return err
+	}
+	state, err := keyState(tx, leg, n.Successor)
+	if err == nil && state == Staged {
+		err = Refuse("renewal %s is to lead from %s to %s: retire that one first, or wait for the end of the renewal",
+			n.ID, n.Replaces, n.Successor)
+	}
+	return err
+}
+
 func heldError(n Renewal) error {
 	return Refuse("renewal %s is held by %s since %s (%s): end the hold first",
 		n.ID, n.Hold.By, n.Hold.At.Format(time.DateOnly), n.Hold.Reason).

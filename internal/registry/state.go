@@ -132,6 +132,11 @@ func (s *Session) ReturnCertificate(tx Tx, c *Certificate, to State) error {
 			return err
 		}
 	}
+	if c.State == Retired {
+		if err := s.MayStage(tx, c.leg(), c.ID); err != nil {
+			return err
+		}
+	}
 	return s.moveCertificate(tx, c, to, certificateReturns)
 }
 
@@ -236,6 +241,11 @@ func (s *Session) ReturnPair(tx Tx, k *KeyPair, to State) error {
 	}
 	if err := c.NotBlocked(tx); err != nil {
 		return fmt.Errorf("key pair %s: %w", k.ID, err)
+	}
+	if k.State == Retired && k.Partner != "" {
+		if err := s.MayStage(tx, k.leg(), k.ID); err != nil {
+			return err
+		}
 	}
 	return s.movePairBy(tx, k, to, pairReturns)
 }

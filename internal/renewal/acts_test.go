@@ -18,9 +18,11 @@ func (w *world) acts() map[string]func(*rapid.T) {
 		act   func(*rapid.T)
 	}{
 		"pass": {3, w.pass}, "tick": {5, w.tick}, "hours": {2, w.hours}, "days": {2, w.days},
-		"clock": {1, w.clock}, "node": {4, w.nodeActs}, "node ends": {1, w.nodeEnds}, "node begins": {3, w.nodeBegins},
-		"make": {1, w.renewOurs}, "offer": {2, w.offerOurs}, "installed": {2, w.installedOurs},
-		"order": {3, w.orders}, "supersede": {1, w.supersedes}, "by hand": {1, w.byHand}, "rollback": {1, w.rollBack}, "word": {1, w.rollBackByWord},
+		"clock": {1, w.clock}, "node": {4, w.nodeActs}, "node ends": {1, w.nodeEnds},
+		"node begins": {3, w.nodeBegins},
+		"make":        {1, w.renewOurs}, "offer": {2, w.offerOurs}, "installed": {2, w.installedOurs},
+		"order": {3, w.orders}, "supersede": {1, w.supersedes}, "by hand": {1, w.byHand},
+		"rollback": {1, w.rollBack}, "word": {1, w.rollBackByWord},
 		"hold": {1, w.holds}, "end hold": {2, w.endsHold}, "cancel": {1, w.cancels}, "receive": {2, w.receives},
 		"match": {2, w.matches}, "approve": {2, w.approves}, "sent": {2, w.sent}, "retire": {1, w.retires},
 		"revoke": {1, w.revokes}, "undo": {1, w.undoes},
@@ -94,7 +96,7 @@ func (w *world) days(rt *rapid.T) {
 			}
 		}
 		w.talk()
-		if !counted || !some {
+		if !counted || !some || len(w.bad) > 0 { // without an active key nothing is sent that could show a use
 			continue
 		}
 		w.need(w.Store.Update(context.Background(), func(tx registry.Tx) error {

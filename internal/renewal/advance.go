@@ -243,6 +243,14 @@ func (p *pass) mail(ctx context.Context, n *registry.Renewal) error {
 	if since.IsZero() || p.now.Before(since.Add(cmp.Or(p.Drain, DefaultDrain))) {
 		return nil
 	}
+	if swaps && n.Everywhere.IsZero() {
+		before, err := p.before(ctx, *n)
+		if err != nil || before != "" {
+			p.report.wait(&p.report.Wait, *n, "%s can't replace its key yet, because %s still counts: retire that one",
+				n.Partner, before)
+			return err
+		}
+	}
 	err = p.change(ctx, n, func(tx registry.Tx, n *registry.Renewal) error {
 		env, err := tx.Environment(n.Partner, n.Environment)
 		if err != nil {

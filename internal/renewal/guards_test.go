@@ -105,6 +105,7 @@ func TestExpiredOnTheirWayIn(t *testing.T) {
 	h.now = h.now.AddDate(0, 0, 701)
 	for range 3 * 24 {
 		h.now = h.now.Add(time.Hour)
+		h.node("one", h.head()) // without a node nobody watches
 		h.pass()
 	}
 	if got := h.state(c); got != registry.Expired {

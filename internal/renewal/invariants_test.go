@@ -74,7 +74,7 @@ func (w *world) moved(before rows) {
 			owner = registry.Ours
 		}
 		n, open := before.open[owner]
-		emergency := was[n.Replaces] == registry.Compromised
+		emergency := was[n.Replaces] == registry.Compromised || w.was.states()[n.Replaces] == registry.Compromised
 		switch {
 		case state == registry.Active && open && n.Hold != nil:
 			w.fail("I3: %s is active, and renewal %s is held", id, n.ID)

@@ -64,7 +64,7 @@ func (w *world) step(format string, args ...any) {
 
 // fail ends the world with its history.
 func (w *world) fail(format string, args ...any) {
-	history := w.log[max(0, len(w.log)-200):]
+	history := w.log[max(0, len(w.log)-60):]
 	text := fmt.Sprintf("%s\n%s, slots %d, %s, %s, %s partner\n\t%s", fmt.Sprintf(format, args...), w.lane,
 		w.partner.slots, w.side, w.rot, w.partner.kind, strings.Join(history, "\n\t"))
 	w.found(text)
