@@ -36,7 +36,9 @@ func TestOneClock(t *testing.T) {
 					return true
 				}
 				of, is := s.X.(*ast.Ident)
-				clock := []string{"Now", "Since", "Until", "After", "AfterFunc", "NewTimer", "Tick", "Sleep", "NewTicker"}
+				clock := []string{
+					"Now", "Since", "Until", "After", "AfterFunc", "NewTimer", "Tick", "Sleep", "NewTicker",
+				}
 				if is && of.Name == "time" && slices.Contains(clock, s.Sel.Name) {
 					found = append(found, filepath.Base(path)+" time."+s.Sel.Name)
 				}

@@ -62,7 +62,7 @@ func (w *world) legs() {
 	}
 }
 
-// moved checks what has moved in one step, whoever did it.
+// moved checks what has moved in one step, by anyone.
 func (w *world) moved(before rows) {
 	was := before.states()
 	for id, state := range w.was.states() {

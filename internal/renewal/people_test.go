@@ -91,8 +91,10 @@ func (w *world) supersedes(rt *rapid.T) {
 
 // byHand activates a certificate without an order, or stages it.
 func (w *world) byHand(rt *rapid.T) {
-	ids := append(w.inState(registry.Theirs, registry.Approved), w.inState(registry.Theirs, registry.Staged)...)
-	ids = append(ids, w.inState(registry.Theirs, registry.Retiring)...)
+	var ids []string
+	for _, state := range []registry.State{registry.Approved, registry.Staged, registry.Retiring} {
+		ids = append(ids, w.inState(registry.Theirs, state)...)
+	}
 	if len(ids) == 0 {
 		rt.Skip()
 	}
@@ -148,7 +150,8 @@ func (w *world) endsHold(rt *rapid.T) {
 
 func (w *world) cancels(rt *rapid.T) {
 	n := w.anOpen(rt, func(n registry.Renewal) bool { return n.Order != nil && n.Activated == 0 })
-	_, err := renewal.New(w.anna.WithReason("not before INC-9")).CancelOrder(context.Background(), renewal.Name{ID: n.ID})
+	anna := renewal.New(w.anna.WithReason("not before INC-9"))
+	_, err := anna.CancelOrder(context.Background(), renewal.Name{ID: n.ID})
 	w.tried("cancel the order of "+n.ID, err)
 }
 

@@ -86,7 +86,7 @@ func (w *world) tried(what string, err error) bool {
 	switch {
 	case err == nil:
 		w.step("%s", what)
-	case refused || loading || asked || errors.Is(err, registry.ErrConflict) || errors.Is(err, registry.ErrForbidden) ||
+	case refused, loading, asked, errors.Is(err, registry.ErrConflict), errors.Is(err, registry.ErrForbidden),
 		errors.Is(err, registry.ErrNotFound):
 		w.step("%s: refused: %.150v", what, err)
 	default:
