@@ -1,12 +1,14 @@
 package gateway_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/store/pgtest"
 )
 
 // hours lets hours pass, while one gateway reaches the database and the other does not. Both serve.
@@ -121,7 +123,17 @@ func TestNodeIsCutOff(t *testing.T) {
 // TestNodeIsCutOffForTooLong: after stale_after a gateway serves nothing, and holds nothing up. When it is back it
 // has all.
 func TestNodeIsCutOffForTooLong(t *testing.T) {
-	w := newWorld(t, ", stale_after: 3h", func(p *path) bool { return p.profile == "riskos" && p.slots == 2 })
+	for name, address := range map[string]string{
+		"sqlite": "sqlite:" + filepath.Join(t.TempDir(), "registry.db"), "postgres": pgtest.URL(t),
+	} {
+		t.Run(name, func(t *testing.T) { cutOffForTooLong(t, address) })
+	}
+}
+
+func cutOffForTooLong(t *testing.T, address string) {
+	w := newWorldAt(t, address, ", stale_after: 3h", func(p *path) bool {
+		return p.profile == "riskos" && p.slots == 2
+	})
 	two := w.nodes[1]
 	two.cut.Store(true)
 	for _, p := range w.paths {

@@ -68,10 +68,16 @@ func (p *path) aliasOf(bits int) string {
 	return fmt.Sprintf("%s-PKE-ACS-Client-%dSHA2-%s", entity[:24], bits, p.Environment)
 }
 
-// newWorld starts two gateways and partners: of each profile, side and number of slots one.
+// newWorld starts two gateways on a registry in SQLite, and partners.
 func newWorld(t *testing.T, words string, keep func(*path) bool) *world {
 	t.Helper()
-	w := &world{firm: newFirm(t, "sqlite:"+filepath.Join(t.TempDir(), "registry.db"))}
+	return newWorldAt(t, "sqlite:"+filepath.Join(t.TempDir(), "registry.db"), words, keep)
+}
+
+// newWorldAt starts two gateways, and partners: of each profile, side and number of slots one that is to be kept.
+func newWorldAt(t *testing.T, address, words string, keep func(*path) bool) *world {
+	t.Helper()
+	w := &world{firm: newFirm(t, address)}
 	transport := &http.Transport{MaxIdleConnsPerHost: 16}
 	w.app = &http.Client{Transport: transport}
 	t.Cleanup(transport.CloseIdleConnections)
