@@ -25,8 +25,11 @@ type renewing struct {
 	tx    registry.Reader
 	env   registry.Environment // the zero value for a pair that partners share
 	prof  *profile.Profile
-	offer registry.Offer // ours: of the successor
-	nodes []string       // that may lack the last change
+	offer registry.Offer         // ours: of the successor
+	nodes []string               // that may lack the last change
+	order *registry.RenewalOrder // its own or that of its campaign; nil: there is none that counts
+	// lapsed: the order was given too long ago; appointed: both sides change at the same time
+	lapsed, appointed bool
 	// request is that of an order which waits for a second person; it may be empty.
 	request string
 	after   registry.Certificate // of the successor, if there is one
@@ -78,7 +81,18 @@ func (r *renewing) read(now time.Time) (err error) {
 		}
 		r.offer = offerOf(offers, r.Successor)
 	}
-	if r.Order == nil && r.Activated == 0 && r.env.ApprovalsNeeded() > 1 {
+	if r.order, err = registry.OrderOf(r.tx, r.Renewal); err != nil {
+		return err
+	}
+	if r.order != nil && r.Activated == 0 && r.order.Lapsed(now, r.Renewal) {
+		r.order, r.lapsed = nil, true
+	}
+	if r.Partner != "" {
+		if r.appointed, err = r.ByAppointment(r.tx); err != nil {
+			return err
+		}
+	}
+	if r.order == nil && r.Activated == 0 && r.env.ApprovalsNeeded() > 1 {
 		if r.request, err = r.openOrder(now); err != nil {
 			return err
 		}
@@ -154,6 +168,11 @@ func (r *renewing) nextBefore() Next {
 	}
 	said := r.Owner == registry.Theirs || !r.offer.Installed.IsZero() || !r.offer.Confirmed.IsZero()
 	switch {
+	case r.Partner == "" && r.order == nil:
+		return Next{
+			"offer its certificate to each partner, and order its activation for all of them",
+			r.act(registry.ActionRenewalOrder, r.change()...), WaitsForUs,
+		}
 	case r.Partner == "":
 		return Next{Text: "offer its certificate to each partner", Waits: WaitsForUs}
 	case r.Owner == registry.Ours && r.offer.At.IsZero() && !said:
@@ -172,6 +191,14 @@ func (r *renewing) nextBefore() Next {
 		return r.nextMail()
 	}
 	return r.nextOrder()
+}
+
+// change is what an order needs in production.
+func (r *renewing) change() []registry.Need {
+	if registry.Production(r.Environment) {
+		return []registry.Need{registry.Change}
+	}
+	return nil
 }
 
 // word is what the word of a partner needs in production.
@@ -194,14 +221,14 @@ func (r *renewing) keyIDIsNew() bool {
 
 // nextOrder is what comes next where only the order to activate is missing, or waits.
 func (r *renewing) nextOrder() Next {
-	if r.Order == nil {
+	if r.order == nil {
 		return r.nextToOrder()
 	}
 	text := "it is activated as soon as the environment's window allows"
-	if !r.Order.At.IsZero() {
-		text = "it is activated at " + r.Order.At.UTC().Format("2006-01-02 15:04 UTC")
+	if !r.order.At.IsZero() {
+		text = "it is activated at " + r.order.At.UTC().Format("2006-01-02 15:04 UTC")
 	}
-	text += ", as " + r.Order.By + " has ordered"
+	text += ", as " + r.order.By + " has ordered"
 	if len(r.nodes) > 0 {
 		return Next{Text: text + ", and not before " + nodeList(r.nodes) + " has it", Waits: WaitsForNodes}
 	}
@@ -217,14 +244,19 @@ func (r *renewing) nextToOrder() Next {
 			registry.Advice{Action: registry.ActionRequestApprove, ID: r.request}, WaitsForSecond,
 		}
 	}
-	if !two && r.Owner == registry.Theirs {
+	if !two && r.Owner == registry.Theirs && !r.appointed {
 		return Next{"put it to use", r.on(r.Successor, registry.ActionExchangeActivate), WaitsForUs}
 	}
-	advice := r.on(r.Successor, registry.ActionRenewalOrder)
-	if registry.Production(r.Environment) {
-		advice.Needs = []registry.Need{registry.Change}
+	advice := r.on(r.Successor, registry.ActionRenewalOrder, r.change()...)
+	text := "order its activation"
+	switch {
+	case r.appointed:
+		text = fmt.Sprintf("agree on a time with %s, who holds one certificate, and order its activation for it",
+			r.Partner)
+	case r.lapsed:
+		text = "the time of its order has passed: order its activation again"
 	}
-	return Next{"order its activation", advice, WaitsForUs}
+	return Next{text, advice, WaitsForUs}
 }
 
 // openOrder returns the request that waits for a second person to agree to an order, or "".

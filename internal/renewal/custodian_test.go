@@ -2,6 +2,7 @@ package renewal_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -148,5 +149,49 @@ func TestPartnerFileWaits(t *testing.T) {
 		h.must(err)
 		h.node("one", h.head())
 		wantRefused(t, export(), "is held by anna")
+	})
+}
+
+// What comes next is what the guards ask for.
+func TestWhatComesNext(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *company) {
+		wants := func(key, text string) {
+			t.Helper()
+			shown, err := renewal.Show(t.Context(), &h.anna.Viewer, renewal.Name{ID: key})
+			h.must(err)
+			if !strings.Contains(shown.Next.Text, text) {
+				t.Errorf("next is %q, want %q", shown.Next.Text, text)
+			}
+		}
+		lane := lanes.Name{Partner: "bank", Environment: "PROD"}
+		h.partner("bank", "rdx", sealane.ClientSide, "PROD", registry.Rotation{Slots: 1})
+		withKeyID := func(days int) string {
+			id := h.approved(lane, h.certificate(2048, days))
+			h.must(exchange.New(h.anna).SetKeyID(t.Context(), exchange.KeyIDChange{
+				ID: id, KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD",
+			}))
+			return id
+		}
+		first := withKeyID(700)
+		h.must(exchange.New(h.anna).Activate(t.Context(), first))
+		second := withKeyID(710)
+		wants(second, "agree on a time with bank, who holds one certificate")
+		wantRefused(t, h.order(renewal.Name{ID: second}, time.Time{}), "agree on a time with them")
+		at := h.now.Add(time.Hour)
+		h.must(h.order(renewal.Name{ID: second}, at))
+		wants(second, "it is activated at 2026-11-23 13:00 UTC, as anna has ordered")
+		h.now = at.Add(25 * time.Hour)
+		wants(second, "agree on a time with bank")
+
+		lane = lanes.Name{Partner: "acme", Environment: "PROD"}
+		h.partner("acme", "riskos", sealane.ServerSide, "PROD", registry.Rotation{Slots: 2})
+		first = h.approved(lane, h.certificate(2048, 700))
+		h.must(exchange.New(h.anna).Activate(t.Context(), first))
+		second = h.approved(lane, h.certificate(2048, 710))
+		wants(second, "order its activation")
+		at = h.now.Add(time.Hour)
+		h.must(h.order(renewal.Name{ID: second}, at))
+		h.now = at.Add(25 * time.Hour)
+		wants(second, "the time of its order has passed: order its activation again")
 	})
 }
