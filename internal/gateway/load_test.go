@@ -163,7 +163,7 @@ func (r *rotation) activate() {
 	at := r.now().Add(time.Minute)
 	r.each(func(p *path, _ bool, next, _ string) { r.order(p.Name, next, at) })
 	r.later(time.Minute)
-	r.meet(func(p *path) heldKey { return p.nextOwn }, func() { r.pass() })
+	r.meet(func(p *path) heldKey { return p.nextOwn }, func() { r.behind(r.passNow) })
 	r.each(func(_ *path, _ bool, next, before string) {
 		r.wantState(registry.Active, next)
 		r.wantState(registry.Retiring, before)
@@ -189,29 +189,42 @@ func (r *rotation) meet(to func(*path) heldKey, act func()) {
 	}
 }
 
+// behind does an act that one of the gateways learns of later than the other.
+func (r *rotation) behind(act func()) {
+	r.settle(r.nodes...)
+	late := r.nodes[r.random.IntN(len(r.nodes))]
+	late.cut.Store(true)
+	act()
+	r.after(40)
+	late.cut.Store(false)
+}
+
 // rollBack goes back to all keys that were active before.
 func (r *rotation) rollBack() {
-	r.meet(func(p *path) heldKey { return p.own }, func() {
-		var all []func()
-		r.each(func(p *path, ours bool, next, _ string) {
-			all = append(all, func() {
-				word := ""
-				if p.slots == 1 {
-					word = "Eva Lind by telephone: go back"
-				}
-				back := renewal.New(r.anna.WithReason("answers can't be opened, INC-7"))
-				_, err := back.RollBack(r.t.Context(), renewal.Rollback{
-					Name: renewal.Name{ID: next, Partner: p.Partner}, Word: word,
-				})
-				r.must(err)
-			})
-		})
-		shuffled(r.random, func() {}, all)
-	})
+	r.meet(func(p *path) heldKey { return p.own }, func() { r.behind(r.back) })
 	r.each(func(_ *path, _ bool, next, before string) {
 		r.wantState(registry.Staged, next)
 		r.wantState(registry.Active, before)
 	})
+}
+
+// back rolls all renewals back, in a random order.
+func (r *rotation) back() {
+	var all []func()
+	r.each(func(p *path, _ bool, next, _ string) {
+		all = append(all, func() {
+			word := ""
+			if p.slots == 1 {
+				word = "Eva Lind by telephone: go back"
+			}
+			back := renewal.New(r.anna.WithReason("answers can't be opened, INC-7"))
+			_, err := back.RollBack(r.t.Context(), renewal.Rollback{
+				Name: renewal.Name{ID: next, Partner: p.Partner}, Word: word,
+			})
+			r.must(err)
+		})
+	})
+	shuffled(r.random, func() {}, all)
 }
 
 // confirm waits until the partners are told that their new certificates are in use, and they drop what was before.

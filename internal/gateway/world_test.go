@@ -208,6 +208,12 @@ func (w *world) pass(nodes ...*linked) {
 		nodes = w.nodes
 	}
 	w.settle(nodes...)
+	w.passNow()
+}
+
+// passNow does one pass of the schedule.
+func (w *world) passNow() {
+	w.t.Helper()
 	report, err := w.schedule.Pass(w.t.Context())
 	w.must(err)
 	if report.Busy {
