@@ -115,21 +115,31 @@ func withLF(der []byte) []byte {
 	return nil
 }
 
-// convertedDER reports whether data is DER whose octets were taken for Latin-1 and written as
-// UTF-8, or were taken for UTF-8, so that some are lost.
+// convertedDER reports whether data is DER whose octets were taken for text in Latin-1 or Windows-1252
+// and written as UTF-8, or were taken for UTF-8 or for ANSI, so that some are lost.
 func convertedDER(data []byte) bool {
-	return fromUTF8(data) != nil || bytes.HasPrefix(data, []byte("0\ufffd")) && utf8.Valid(data)
+	const lost, second = "0?", 4 // a program writes a question mark for a character that it does not have
+	return fromUTF8(data) != nil || bytes.HasPrefix(data, []byte("0\ufffd")) && utf8.Valid(data) ||
+		bytes.HasPrefix(data, []byte(lost)) && bytes.HasPrefix(data[min(second, len(data)):], []byte(lost)) &&
+			bytes.IndexByte(data, 0) >= 0
 }
 
-// fromUTF8 returns the octets that were taken for Latin-1 and written as UTF-8, or nil.
+// windows1252 are the characters of the octets from 0x80 on which are others than in Latin-1.
+var windows1252 = []rune("€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ")
+
+// fromUTF8 returns the octets that were taken for Latin-1 or Windows-1252 and written as UTF-8, or nil.
 func fromUTF8(data []byte) []byte {
-	if !bytes.HasPrefix(data, []byte("0\xc2\x82")) || !utf8.Valid(data) {
+	if !bytes.HasPrefix(data, []byte("0\u0082")) && !bytes.HasPrefix(data, []byte("0\u201a")) || !utf8.Valid(data) {
 		return nil
 	}
 	octets := make([]byte, 0, len(data))
 	for _, r := range string(data) {
 		if r > 0xff {
-			return nil
+			at := slices.Index(windows1252, r)
+			if at < 0 {
+				return nil
+			}
+			r = rune(0x80 + at)
 		}
 		octets = append(octets, byte(r))
 	}
@@ -157,11 +167,16 @@ func parseText(text []byte) (*File, error) {
 		if bytes.Contains(decoded, []byte(pemBegin)) {
 			return parsePEM(withoutMentions(decoded))
 		}
-		if again, ok := bareBase64(bytes.TrimSpace(decoded)); ok && isDER(again) { // encoded twice
+		if again, ok := bareBase64(bytes.TrimSpace(decoded)); ok { // encoded twice
 			if err := refusePrivateText(again); err != nil {
 				return nil, err
 			}
-			return parseDER(again, FormatBase64, FormatPKCS7Base64, FormatPublicBase64)
+			if isDER(again) {
+				return parseDER(again, FormatBase64, FormatPKCS7Base64, FormatPublicBase64)
+			}
+			if bytes.Contains(again, []byte(pemBegin)) {
+				return parsePEM(withoutMentions(again))
+			}
 		}
 	}
 	return nil, notRecognized(trimmed, kind)

@@ -57,11 +57,41 @@ func TestParseReports(t *testing.T) {
 		"28-chain-cross-signed/refused-2.pem":             acme,
 		"28-chain-cross-signed/taken.pem":                 acme,
 		"30-pkipath/jdk.pkipath":                          acme,
+		"54-secret-of-kubernetes/secret.yaml":             customer,
+		"54-secret-of-kubernetes/twice.txt":               customer,
+		"55-lines-and-hyphens/blanks.pem":                 customer,
+		"55-lines-and-hyphens/four.pem":                   customer,
+		"55-lines-and-hyphens/four-at-end.pem":            customer,
+		"55-lines-and-hyphens/six.pem":                    customer,
+		"56-attributes-in-pem/bag.pem":                    customer,
+		"56-attributes-in-pem/header.pem":                 customer,
+		"57-one-line-with-blanks/certificate.yaml":        customer,
 	} {
 		f, err := keyfile.Parse(report(t, name))
 		if err != nil || f.Certificates[0].Subject.CommonName != want {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// DER that a program has changed as if it were text is said to be that.
+func TestConvertedDER(t *testing.T) {
+	for _, name := range []string{"question-marks.cer", "capitals.cer", "utf-8.cer"} {
+		_, err := keyfile.Parse(report(t, "53-der-as-ansi/"+name))
+		wantError(t, err, "it was DER, and a program has converted it")
+	}
+	const upper = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ"
+	windows := []rune(upper)
+	var text strings.Builder
+	for _, octet := range must1(x509.MarshalPKCS8PrivateKey(testcert.Key())) {
+		if octet >= 0x80 && octet < 0xa0 {
+			text.WriteRune(windows[octet-0x80])
+		} else {
+			text.WriteRune(rune(octet))
+		}
+	}
+	if got := keysOf([]byte(text.String())); !slices.Equal(got, []string{sumOf(testcert.Key())}) {
+		t.Errorf("a private key that was read as Windows-1252: %q", got)
 	}
 }
 
@@ -93,6 +123,9 @@ func TestPrivateKeysInReports(t *testing.T) {
 		"19-uuencode/private-key.eml":                     customer,
 		"24-pem-literal-backslash-n/private.pem":          customer,
 		"24-pem-literal-backslash-n/service-account.json": customer,
+		"54-secret-of-kubernetes/with-key.yaml":           customer,
+		"54-secret-of-kubernetes/key-twice.txt":           customer,
+		"57-one-line-with-blanks/key.yaml":                customer,
 		"31-bks-key-store/store.bks":                      "",
 		"32-pkcs12-ber/bc.p12":                            "",
 		"32-pkcs12-ber/nss.p12":                           "",

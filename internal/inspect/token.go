@@ -59,6 +59,11 @@ func (x *examiner) token(text []byte) {
 	case dots == 4:
 		x.r.Kind = KindJWE
 		x.readOuter(bytes.Split(text, []byte{'.'}))
+	case dots == 2 && x.headerOf(bytes.SplitN(text, []byte{'.'}, 2)[0]).header.values["enc"] != "":
+		x.r.Kind = KindJWE
+		x.fault(stepText, fault.Parts.In(fault.JWE), "token",
+			"3 parts, not five. Its header is that of a JWE: the last parts are missing, the token was cut.")
+		x.readOuter(bytes.Split(text, []byte{'.'}))
 	case dots == 2:
 		x.r.Kind = KindJWS
 		x.shape = shapeJWS
@@ -85,6 +90,8 @@ func (x *examiner) token(text []byte) {
 			hint += " It does not begin like a token; perhaps it is something else."
 		case dots == 5 && bytes.HasSuffix(text, []byte{'.'}):
 			hint += " There is a dot at its end."
+		case bytes.Contains(text, []byte("..")):
+			hint += " There are two dots in a row: a program may have left out what was between them."
 		case dots == 3:
 			hint += " A part is missing, perhaps the last one: the token was cut."
 		}
