@@ -236,7 +236,7 @@ func (x *examiner) among(data []byte) (rest []byte, off bool) {
 		text = fmt.Sprintf("%s tokens were found among other text; this is about the longest.", termtext.Count(n))
 	}
 	if dots := bytes.Count(best, []byte{'.'}); dots != 2 && dots != 4 {
-		text += " It is not whole there: a log, or whoever copied it, has cut it or put something into it."
+		text += " It is not whole there: a log or a person has cut it, or put something into it."
 	}
 	x.around("other text")
 	x.fault(stepAround, fault.BodyNotJSON, "body", text)
