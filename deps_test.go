@@ -58,11 +58,15 @@ var imports = map[string][]string{
 	"internal/rootkey":    {"internal/secretfile"},
 	"internal/lanes":      {".", "rsaengine"},
 	"internal/batchgcd":   {},
-	"internal/registry":   {"internal/lanes", "internal/batchgcd", "keyfile", "internal/audit", "internal/rootkey"},
-	"internal/exchange":   {"internal/registry", "internal/nearest"},
-	"internal/store":      {"internal/registry"},
-	"internal/renewal":    {"internal/exchange"},
-	"internal/operation":  {"internal/renewal", "internal/store", "internal/nearest"},
+
+	"internal/registry/internal/guard": {},
+	"internal/registry/guardtest":      {"internal/registry/internal/guard"},
+
+	"internal/registry":  {"internal/registry/internal/guard", "internal/lanes", "internal/batchgcd", "keyfile", "internal/audit", "internal/rootkey"},
+	"internal/exchange":  {"internal/registry", "internal/nearest"},
+	"internal/store":     {"internal/registry"},
+	"internal/renewal":   {"internal/exchange"},
+	"internal/operation": {"internal/renewal", "internal/store", "internal/nearest"},
 
 	"internal/rsabatch":    {"internal/rsapad"},
 	"internal/multibuffer": {"internal/rsabatch", "internal/sharedlib"},
@@ -114,6 +118,7 @@ var onlyTests = map[string][]string{
 	"internal/hostile":      {},
 	"internal/store/pgtest": {},
 
+	"internal/registry/guardtest":  {},
 	"internal/sandbox/sandboxtest": {},
 
 	"internal/malform": {"internal/sandbox"},

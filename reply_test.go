@@ -3,6 +3,7 @@ package sealane_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
@@ -161,5 +162,23 @@ func TestOtherKeysOfThree(t *testing.T) {
 	other, found = lane.OtherKeys(keys, sealane.ErrDecryption)
 	if recipient, _ := other.Recipient(); !found || recipient.State != keyring.Retiring {
 		t.Errorf("after a refused decryption: %v %v", recipient, found)
+	}
+}
+
+// TestOtherKeysNewest: of two keys that the partner may still have, a message is encrypted again to the
+// newer one.
+func TestOtherKeysNewest(t *testing.T) {
+	now := time.Now()
+	key := func(id string, s keyring.State, days int) keyring.Key {
+		return keyring.Key{
+			State: s, ID: id, Public: &testkey.RSA(t, id, 2048).PublicKey, NotAfter: now.AddDate(0, 0, days),
+		}
+	}
+	c := customerConfig(t)
+	c.Theirs = testlane.Ring(t, key("t-active", keyring.Active, 700), key("t-old", keyring.Retiring, 100),
+		key("t-newer", keyring.Retiring, 300))
+	other, found := testlane.New(t, c).OtherKeys(sealane.SealKeys{}, sealane.ErrDecryption)
+	if recipient, _ := other.Recipient(); !found || recipient.ID != "t-newer" {
+		t.Errorf("it is encrypted to %q, %v", recipient.ID, found)
 	}
 }

@@ -128,15 +128,22 @@ func (l *Lane) OtherKeys(keys SealKeys, refused profile.Outcome) (SealKeys, bool
 	return SealKeys{}, false
 }
 
-// otherKey returns the key to try after the used one, in the order of their states, or nil.
+// otherKey returns the key to try after the used one, in the order of their states, or nil. Of several
+// in one state it is the one whose certificate ends last, which is the newest.
 func otherKey[Header any](
 	l *Lane, keys []sealingKey[Header], used *keyring.Key, order ...keyring.State,
 ) *keyring.Key {
 	for _, s := range order {
+		var last *keyring.Key
 		for i := range keys {
-			if k := keys[i].bare; k.State == s && !k.Public.Equal(used.Public) && !l.ended(k) {
-				return k
+			k := keys[i].bare
+			if k.State == s && !k.Public.Equal(used.Public) && !l.ended(k) &&
+				(last == nil || k.NotAfter.After(last.NotAfter)) {
+				last = k
 			}
+		}
+		if last != nil {
+			return last
 		}
 	}
 	return nil

@@ -18,6 +18,7 @@
 #	TestStrangers         100,000 strangers, and what they leave behind
 #	TestGarbageOfAnother  the times of a partner while another sends garbage
 #	TestTwoNodes          changes among 100,000 partners in force on two nodes: many minutes
+#	TestPassKilled        a scheduler is killed at each statement, three times on each database
 #	TestProperties        1,000,000 steps of people, programs, nodes and partners: hours
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -47,7 +48,7 @@ for test in TestStrangers TestGarbageOfAnother TestTwoNodes; do
 	prove $test
 done
 package=./internal/renewal timeout=24h
-for test in TestProperties; do
+for test in TestPassKilled TestPropertiesWithoutAGuard TestProperties; do
 	prove $test
 done
 if [ $selected = 0 ]; then

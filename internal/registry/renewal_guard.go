@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/registry/internal/guard"
 )
 
 // MayActivate returns an error where a key of a leg can't be activated because of its renewal. The
@@ -34,7 +35,7 @@ func (s *Session) MayActivate(tx Reader, leg Leg, id string) error {
 		}
 	}
 	switch {
-	case n.Hold != nil:
+	case n.Hold != nil && !guard.Out(guard.Hold):
 		return heldError(n)
 	case n.Partner == "": // each partner's part decides
 		return nil
@@ -165,7 +166,8 @@ func (s *Session) mayUseAtAll(tx Reader, n Renewal, id string) error {
 			return err
 		}
 		i := slices.IndexFunc(offers, func(o Offer) bool { return o.KeyPair == id })
-		if i < 0 || offers[i].Installed.IsZero() && offers[i].Confirmed.IsZero() {
+		said := i >= 0 && (!offers[i].Installed.IsZero() || !offers[i].Confirmed.IsZero())
+		if !said && !guard.Out(guard.Confirmed) {
 			return Refuse("%s has not said that key pair %s is installed: record that first", n.Partner, id).
 				Then(Advice{Action: ActionKeyInstalled, ID: id})
 		}
@@ -215,6 +217,9 @@ func bitsOf(tx Reader, leg Leg, id string) (keySize, error) {
 // ordered checks that a person has ordered the activation, where two people decide, and that another
 // has agreed. The order of a campaign is that of its parts.
 func (s *Session) ordered(tx Reader, n Renewal, _ string) error {
+	if guard.Out(guard.Ordered) {
+		return nil
+	}
 	order, err := OrderOf(tx, n)
 	if err != nil {
 		return err
@@ -270,6 +275,9 @@ func twoDecide(tx Reader, leg Leg) (bool, error) {
 
 // inWindow checks the change window of the environment.
 func (s *Session) inWindow(tx Reader, n Renewal, _ string) error {
+	if guard.Out(guard.Window) {
+		return nil
+	}
 	env, err := tx.Environment(n.Partner, n.Environment)
 	if err != nil {
 		return err
@@ -339,7 +347,7 @@ func (s *Session) mayRollBack(tx Reader, n Renewal, word string) error {
 		case appointed:
 			return Refuse("%s holds one certificate at a time, and has replaced it at the appointment: agree on a "+
 				"time to go back with them, and record their word", n.Partner).Needing(Word)
-		case n.Mail == nil:
+		case n.Mail == nil || guard.Out(guard.Mail):
 			return nil
 		}
 		return Refuse("%s may have ended its old key, because the mail that confirms the new one was planned on %s: "+

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sealane/sealane/internal/registry/internal/guard"
 )
 
 // loaded checks that every node has the successor.
@@ -51,6 +53,9 @@ func nodeNames(names []string) string {
 // nothing any more because their lanes are too old. Where all are silent, none is passed over: one that is
 // gone for good is removed by a person.
 func NodesWithout(tx Reader, record int64, now time.Time) (waiting []string, err error) {
+	if guard.Out(guard.Loaded) {
+		return nil, nil
+	}
 	nodes, damaged, err := Readable(tx.Nodes())
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/sealane/sealane/internal/registry/internal/guard"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -68,6 +69,9 @@ func (r Rotation) OverlapDays() int { return cmp.Or(r.Overlap, DefaultOverlap) }
 
 // QuietDays returns after how many observed days without use the old one may be retired.
 func (r Rotation) QuietDays() int { return cmp.Or(r.Quiet, DefaultQuiet) }
+
+// Quiet reports whether so many days without use are enough.
+func Quiet(days, need int) bool { return days >= need || guard.Out(guard.Quiet) }
 
 // RetireAs returns who ends the use of the old one.
 func (r Rotation) RetireAs() Retire { return cmp.Or(r.Retire, RetirePropose) }

@@ -26,6 +26,7 @@ func (w *world) acts() map[string]func(*rapid.T) {
 		"hold": {1, w.holds}, "end hold": {2, w.endsHold}, "cancel": {1, w.cancels}, "receive": {2, w.receives},
 		"match": {2, w.matches}, "approve": {2, w.approves}, "sent": {2, w.sent}, "retire": {1, w.retires},
 		"revoke": {1, w.revokes}, "undo": {1, w.undoes},
+		"overstep":         {1, w.oversteps},
 		"partner installs": {3, w.partnerInstalls}, "partner switches": {2, w.partnerSwitches},
 		"partner drops": {1, w.partnerDrops}, "partner says": {2, w.partnerSays}, "partner makes": {1, w.partnerMakes},
 		"partner signs": {3, w.partnerSigns}, "partner ends": {2, w.partnerEnds},

@@ -502,7 +502,7 @@ func isQuiet(tx registry.Reader, n registry.Renewal, id string, now time.Time) (
 	if err != nil {
 		return false, err
 	}
-	return watchedDays(days, since, now) >= need, nil
+	return registry.Quiet(watchedDays(days, since, now), need), nil
 }
 
 // watchedDays returns how many days have gone by since a time that were watched, at least for the most

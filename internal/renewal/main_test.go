@@ -8,6 +8,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if address := os.Getenv("SEALANE_CRASH"); address != "" {
+		crashChild(address)
+	}
 	code := m.Run()
 	pgtest.Stop()
 	os.Exit(code)

@@ -120,7 +120,30 @@ func (w *world) rollBack(rt *rapid.T) {
 	n := w.anOpen(rt, func(n registry.Renewal) bool { return n.Activated != 0 })
 	_, err := renewal.New(w.anna.WithReason("INC-7")).RollBack(context.Background(),
 		renewal.Rollback{Name: renewal.Name{ID: n.ID}})
-	w.tried("roll back "+n.ID, err)
+	if w.tried("roll back "+n.ID, err) && n.Owner == registry.Theirs && n.Mail != nil {
+		w.fail("I12: %s is rolled back without their word, and the partner may have ended the old key", n.ID)
+	}
+}
+
+// oversteps lets the program try to do what only people may.
+func (w *world) oversteps(rt *rapid.T) {
+	n := w.anOpen(rt, func(n registry.Renewal) bool { return true })
+	program := w.Program().WithReason("INC-10 asks for it")
+	_, err := renewal.New(program).Hold(context.Background(), renewal.Name{ID: n.ID})
+	if n.Hold != nil {
+		_, err = renewal.New(program).EndHold(context.Background(), renewal.Name{ID: n.ID})
+	}
+	if w.tried("the program oversteps with "+n.ID, err) {
+		w.fail("I10: the program has held %s, or ended a hold", n.ID)
+	}
+	for _, id := range w.inState(registry.Theirs, registry.Received) {
+		_, err := exchange.New(program).MatchChecksum(context.Background(), exchange.Comparison{
+			Certificate: id, Checksum: hex.EncodeToString(w.was.certificates[id].SHA256),
+		})
+		if w.tried("the program oversteps with "+id, err) {
+			w.fail("I10: the program has matched %s", id)
+		}
+	}
 }
 
 // rollBackByWord rolls back where the partner says that it has the old one still, and keeps it.

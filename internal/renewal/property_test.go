@@ -7,9 +7,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/sealane/sealane/internal/registry/guardtest"
 )
 
 // proof returns how often something is repeated: short, or long in interop/proof.sh.
@@ -116,4 +119,22 @@ func TestProperties(t *testing.T) {
 		t.Fatal(found)
 	}
 	t.Logf("%d steps from seed %d; %d different exchanges of messages", done, seed, len(exchanges))
+}
+
+// Without any one guard, a world fails soon: the test sees what each of them prevents.
+func TestPropertiesWithoutAGuard(t *testing.T) {
+	soon := map[string]uint64{ // from which seed it does not take long; any other finds it later
+		"loaded": 56, "confirmed": 12, "quiet": 16, "ordered": 56, "hold": 66, "window": 72, "mail": 28, "rights": 12,
+	}
+	for _, name := range guardtest.Guards() {
+		t.Run(name, func(t *testing.T) {
+			guardtest.Without(t, name)
+			done, found := worlds(t, soon[name], proof(6_000, 100_000))
+			if found == "" {
+				t.Fatalf("%d steps without this guard, and nothing has failed", done)
+			}
+			first, _, _ := strings.Cut(found, "\n")
+			t.Log(first)
+		})
+	}
 }
