@@ -62,7 +62,8 @@ var imports = map[string][]string{
 	"internal/registry/internal/guard": {},
 	"internal/registry/guardtest":      {"internal/registry/internal/guard"},
 
-	"internal/registry":  {"internal/registry/internal/guard", "internal/lanes", "internal/batchgcd", "keyfile", "internal/audit", "internal/rootkey"},
+	"internal/registry": {"internal/registry/internal/guard", "internal/lanes", "internal/batchgcd", "keyfile",
+		"internal/audit", "internal/rootkey"},
 	"internal/exchange":  {"internal/registry", "internal/nearest"},
 	"internal/store":     {"internal/registry"},
 	"internal/renewal":   {"internal/exchange"},
