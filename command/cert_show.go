@@ -2,8 +2,11 @@ package command
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,6 +16,9 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/keyfile"
 )
+
+// identityForm is that of a certificate or key pair of the registry.
+var identityForm = regexp.MustCompile(`^[ck]-[a-z2-7]{10}$`)
 
 func newCertShow() *cobra.Command {
 	var asJSON, sha1 bool
@@ -25,7 +31,9 @@ func newCertShow() *cobra.Command {
 	c.Flags().BoolVar(&sha1, "sha1", false, "show SHA-1 too")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		file, data, err := readKeyFile(c, args[0])
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) && identityForm.MatchString(args[0]) {
+			return fmt.Errorf("%w; for what the registry has: sealane show %s", err, args[0])
+		} else if err != nil {
 			return err
 		}
 		if len(file.Certificates) == 0 {

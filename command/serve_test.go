@@ -124,6 +124,19 @@ func TestServeCheck(t *testing.T) {
 	if got := o.run("serve", "-c", file, "--check"); !strings.Contains(got, "not ready: route a: ") {
 		t.Errorf("a partner of the registry without keys: %s", got)
 	}
+	o.run("partner", "add", "bank", "--name", "Bank", "--profile", "rdx", "--side", "egress", "--env", "DEV",
+		"--sealing", "required")
+	config = "registry: {db: registry.db, root_key: \"file:root.key\"}\n" +
+		`routes: [{name: all, ingress: riskos, listen: "127.0.0.1:0", caller: api-key, ` +
+		`upstream: "http://127.0.0.1:1"}]`
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := o.run("serve", "-c", file, "--check")
+	if !strings.Contains(got, "not ready: route all: ") || !strings.Contains(got, "acme") ||
+		strings.Contains(got, "bank") {
+		t.Errorf("a route for all partners, one of which has no keys: %s", got)
+	}
 }
 
 // TestLaneExport: a lane of the registry, as a folder under a passphrase, serves in a gateway without a registry.

@@ -287,6 +287,9 @@ func (r *partsReader) result(kind filekind.Kind) (*incomingFile, error) {
 			text += ": " + strings.Join(r.skipped, "; ")
 		case kind != filekind.Unknown && r.opened.Mails == 0:
 			text += ": " + kind.Advice()
+		case !r.opened.Signed:
+			text += ": receive the certificate's file, or the mail that has it; a checksum is compared with a " +
+				"certificate that came before"
 		}
 		return nil, registry.Refuse("%s", text)
 	case 1:

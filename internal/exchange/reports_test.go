@@ -122,6 +122,8 @@ func TestReceiveNamesWhatItIs(t *testing.T) {
 			"certificate.pdf: read certificate: this is a PDF"},
 		"image alone": {mailWith("image001.png", []byte("\x89PNG\r\n\x1a\n")),
 			"the mail has no certificate attached"},
+		"letter with checksums": {[]byte("Subject: our checksum\nFrom: Anna\n\n" + strings.Repeat("ab", 32) + "\n"),
+			"a checksum is compared with a certificate that came before"},
 		"damaged ZIP": {mailWith("all.zip", []byte("PK\x03\x04")), "all.zip: it is damaged"},
 		"7z":          {[]byte("7z\xbc\xaf\x27\x1c"), "a 7z archive: unpack it"},
 	} {

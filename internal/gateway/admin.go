@@ -133,20 +133,22 @@ func (g *Gateway) NotReady() []string {
 	return reasons
 }
 
-// Waiting returns which routes for one partner of the registry answer 503 until it has keys. That does not make the
-// gateway unready: new keys are in force when they are there.
+// Waiting returns for which partners of the registry a route answers 503 until it has their keys, up to 20 of each
+// route. That does not make the gateway unready: new keys are in force when they are there.
 func (g *Gateway) Waiting() []string {
+	const most = 20
 	var reasons []string
 	for _, r := range g.state.Load().routes {
 		s, ok := r.source.(*registrySource)
-		if !ok || s.partner == "" || s.environment == "" {
+		if !ok {
 			continue
 		}
-		f, err := s.fixed()
-		if err == nil {
-			err = f.lane.Ready()
-		}
-		if err != nil {
+		n := 0
+		for err := range s.waiting() {
+			if n++; n > most {
+				reasons = append(reasons, "route "+r.name+": further lanes wait for keys")
+				break
+			}
 			reasons = append(reasons, "route "+r.name+": "+err.Error())
 		}
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 
 	"github.com/sealane/sealane"
@@ -153,4 +154,34 @@ func (s *registrySource) suits(snapshot *lanes.Snapshot, f found, unknown error)
 func (s *registrySource) ready() error {
 	_, err := s.registry.current()
 	return err
+}
+
+// waiting returns why lanes of the route can't be used yet: that of its partner, or of all partners whom it serves.
+func (s *registrySource) waiting() iter.Seq[error] {
+	return func(yield func(error) bool) {
+		snapshot, err := s.registry.current()
+		if err != nil {
+			yield(err)
+			return
+		}
+		names := snapshot.Names()
+		one := s.partner != "" && s.environment != ""
+		if one {
+			names = func(yield func(lanes.Name) bool) {
+				yield(lanes.Name{Partner: s.partner, Environment: s.environment})
+			}
+		}
+		for name := range names {
+			f, err := s.named(name.Partner, name.Environment)
+			if err == nil {
+				err = f.lane.Ready()
+			}
+			if err == nil || !one && errors.Is(err, errUnknownPartner) { // it is not for this route
+				continue
+			}
+			if !yield(err) {
+				return
+			}
+		}
+	}
 }
