@@ -27,6 +27,10 @@ func TestRefused(t *testing.T) {
 		h.partner("other", "rdx", sealane.ClientSide, "PROD")
 		good := fresh(t, "good")
 		h.letIn("acme", "STAG", made(t, good), "")
+		early := made(t, fresh(t, "early"))
+		_, _, err := h.anna.Receive(t.Context(),
+			exchange.Incoming{Partner: "acme", Environment: "STAG", Data: early})
+		h.must(err)
 		blocked, err := registry.SPKISum(&fresh(t, "idplus").PublicKey)
 		h.must(err)
 		h.must(only(h.anna.WithReason("key of ID+").BlockKeys(t.Context(), [][]byte{blocked})))
@@ -38,7 +42,10 @@ func TestRefused(t *testing.T) {
 			data                             []byte
 		}{
 			{"not a certificate", "acme", "PROD", "not PEM, DER", []byte("hello")},
-			{"the same key in STAG and PROD", "acme", "PROD", "[key-known]", made(t, good)},
+			{"the same key in STAG and PROD", "acme", "PROD",
+				"acme in STAG; make a new key pair", made(t, good)},
+			{"the same file, by mistake in STAG before", "acme", "PROD",
+				"was received there by mistake, reject it, and receive this again", early},
 			{"the key of another partner", "other", "PROD", "[key-known]", made(t, good)},
 			{"the same key again, renewed", "acme", "STAG", "[key-known]",
 				made(t, good, func(c *x509.Certificate) { c.SerialNumber.SetInt64(4712) })},

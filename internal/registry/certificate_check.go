@@ -75,7 +75,7 @@ func (r *Registry) checkKnown(tx Reader, spki []byte, at keyUse) ([]cert.Finding
 	if err != nil {
 		return nil, err
 	}
-	where, here, err := knownElsewhere(tx, sum[:], at)
+	where, here, early, err := knownElsewhere(tx, sum[:], at)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,12 @@ func (r *Registry) checkKnown(tx Reader, spki []byte, at keyUse) ([]cert.Finding
 			Found:  "the same public key is known: " + strings.Join(where, "; "),
 			Remedy: "make a new key pair: one for each partner, environment and renewal, used for nothing else",
 		}
-		if here.ID != "" && len(where) == 1 {
+		switch {
+		case len(where) > 1:
+		case early.ID != "":
+			f.Remedy = "if " + early.ID + " was received there by mistake, reject it, and receive this again; otherwise " +
+				f.Remedy
+		case here.ID != "":
 			if f.Remedy, err = here.goOn(tx); err != nil {
 				return nil, err
 			}
@@ -116,11 +121,11 @@ func (c Certificate) goOn(tx Reader) (string, error) {
 // knownElsewhere lists the certificates and key pairs with a public key. A certificate that was
 // rejected does not count where it comes again for the same use, and nowhere if nobody had
 // approved it: it was received under a wrong partner or environment. here is one of them that is for
-// the same use, if there is one.
-func knownElsewhere(tx Reader, spkiSHA256 []byte, at keyUse) (where []string, here Certificate, err error) {
+// the same use, and early one for another use that nobody has approved, if there is one.
+func knownElsewhere(tx Reader, spkiSHA256 []byte, at keyUse) (where []string, here, early Certificate, err error) {
 	certificates, err := tx.Certificates(CertificateQuery{SPKISHA256: spkiSHA256})
 	if err != nil {
-		return nil, here, err
+		return nil, here, early, err
 	}
 	for _, c := range certificates {
 		same := c.Owner == at.owner && c.Partner == at.partner && c.Environment == at.env && c.Profile == at.profile
@@ -129,21 +134,25 @@ func knownElsewhere(tx Reader, spkiSHA256 []byte, at keyUse) (where []string, he
 		if c.ID == at.self || slip || c.Owner == Ours && c.KeyPair == at.self {
 			continue
 		}
-		if same && at.owner == Theirs {
+		switch {
+		case at.owner != Theirs:
+		case same:
 			here = c
+		case c.Owner == Theirs && (c.State == Received || c.State == Matched):
+			early = c
 		}
 		where = append(where, fmt.Sprintf("certificate %s (%s) of %s", c.ID, c.State, c.use()))
 	}
 	pairs, err := tx.KeyPairs(KeyPairQuery{SPKISHA256: spkiSHA256})
 	if err != nil {
-		return nil, here, err
+		return nil, here, early, err
 	}
 	for _, k := range pairs {
 		if k.ID != at.self {
 			where = append(where, fmt.Sprintf("key pair %s (%s) of %s", k.ID, k.State, k.use()))
 		}
 	}
-	return where, here, nil
+	return where, here, early, nil
 }
 
 // use returns where the certificate's key is used.
