@@ -88,8 +88,8 @@ func (r *Registry) checkKnown(tx Reader, spki []byte, at keyUse) ([]cert.Finding
 		switch {
 		case len(where) > 1:
 		case early.ID != "":
-			f.Remedy = "if " + early.ID + " was received there by mistake, reject it, and receive this again; otherwise " +
-				f.Remedy
+			f.Remedy = "if " + early.ID + " was received there by mistake, reject it, and receive this again; " +
+				"otherwise " + f.Remedy
 		case here.ID != "":
 			if f.Remedy, err = here.goOn(tx); err != nil {
 				return nil, err
