@@ -467,7 +467,8 @@ func (p *pass) late(n registry.Renewal) {
 		p.report.wait(&p.report.Alarms, n, "the overlap ended on %s, and %s still counts",
 			n.OverlapUntil.Format(time.DateOnly), n.Replaces)
 	case n.Activated != 0 && p.now.After(n.OverlapUntil.AddDate(0, 0, -14)):
-		p.report.wait(&p.report.Wait, n, "the overlap ends on %s", n.OverlapUntil.Format(time.DateOnly))
+		p.report.wait(&p.report.Alarms, n, "the overlap ends on %s, and %s still counts",
+			n.OverlapUntil.Format(time.DateOnly), n.Replaces)
 	case n.Activated == 0 && !n.RespondBy.IsZero() && p.now.After(n.RespondBy):
 		p.report.wait(&p.report.Alarms, n, "it is %s, and the answer of %s was due on %s",
 			n.Step, n.Partner, n.RespondBy.Format(time.DateOnly))
