@@ -76,7 +76,7 @@ func (l *traffic) after(n int) {
 // passed.
 func (l *traffic) drain() {
 	l.passing.Lock()
-	l.passing.Unlock()
+	defer l.passing.Unlock()
 }
 
 // check fails the test if a message was lost.

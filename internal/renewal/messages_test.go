@@ -20,7 +20,6 @@ type outcome struct {
 	err    error
 	sealed []sealane.SealKeys // by which our message was sealed at last
 	opened []sealane.Message  // of the partner
-	by     []keyring.KeyInfo  // a key pair of ours that has decrypted a message whose signature was refused
 }
 
 // exchanges has the outcomes of all worlds: they follow from the keys that each side has alone.

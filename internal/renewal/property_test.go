@@ -111,8 +111,14 @@ func one(t testing.TB, rt *rapid.T, to *watcher, seed uint64) (done int) {
 // The invariants I1 to I5 and I7 to I12 hold after each step of people, programs, nodes and a partner.
 func TestProperties(t *testing.T) {
 	seed, err := strconv.ParseUint(flag.Lookup("rapid.seed").Value.String(), 10, 64)
-	if seed = cmp.Or(seed, rand.Uint64N(1<<32)); err != nil {
+	if err != nil {
 		t.Fatal(err)
+	}
+	if seed == 0 { // the short form has the same worlds each time
+		seed = 3470331332
+		if proof(0, 1) == 1 {
+			seed = rand.Uint64N(1 << 32)
+		}
 	}
 	done, found := worlds(t, seed, proof(10_000, 1_000_000))
 	if found != "" {
