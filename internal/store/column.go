@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -54,9 +55,9 @@ func number[T any, N ~int | ~int64](name string, of func(*T) *N) column[T] {
 }
 
 // document stores a value as JSON, and its zero value as an empty text.
-func document[T any, D comparable](name string, of func(*T) *D) column[T] {
+func document[T, D any](name string, of func(*T) *D) column[T] {
 	value := func(d D) any {
-		if d == *new(D) {
+		if reflect.ValueOf(d).IsZero() {
 			return ""
 		}
 		text, err := json.Marshal(d)

@@ -26,6 +26,7 @@ var environmentTable = &table[registry.Environment]{
 		document("limits", func(e *registry.Environment) *lanes.Limits { return &e.Limits }),
 		text("expired", func(e *registry.Environment) *sealane.Expired { return &e.Expired }),
 		text("no_resend", func(e *registry.Environment) *string { return &e.NoResend }),
+		document("rotation", func(e *registry.Environment) *registry.Rotation { return &e.Rotation }),
 		number("max_payload", func(e *registry.Environment) *int { return &e.MaxPayload }),
 		names(registry.Environment.SearchTexts),
 	},

@@ -35,6 +35,10 @@ ALTER TABLE offer ADD COLUMN installed BIGINT NOT NULL DEFAULT -6213559680000000
 
 ALTER TABLE offer ADD COLUMN said TEXT NOT NULL DEFAULT '';
 
+-- How keys and certificates change, as JSON. It is a column so that an earlier program keeps it.
+
+ALTER TABLE environment ADD COLUMN rotation TEXT NOT NULL DEFAULT '';
+
 -- For how many microseconds programs have watched the uses of keys in each UTC day, as microseconds
 -- since 1970. It is about one installation, so backups do not have it.
 
