@@ -171,6 +171,7 @@ func decorated(text string) map[string]string {
 		"grep":    func(i int, l string) string { return fmt.Sprintf("a.pem:%d:%s", i+1, l) },
 		"docker":  func(i int, l string) string { return fmt.Sprintf("2026-12-01T07:00:%02dZ %s", i, l) },
 		"compose": func(_ int, l string) string { return "app-1  | " + l },
+		"latin-1": func(_ int, l string) string { return "Schl\xfcssel: " + l + " \xab" },
 		"syslog":  func(_ int, l string) string { return "Dec  1 07:00:00 host app[123]: " + l },
 		"table":   func(_ int, l string) string { return "| " + l + " |" },
 		"shell":   func(_ int, l string) string { return "# " + l },

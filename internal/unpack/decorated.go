@@ -78,6 +78,7 @@ func blockEnd(text []byte) int {
 // the numbers and the blanks of it may change.
 func decoration(forms map[string]*regexp.Regexp, before, behind string) *regexp.Regexp {
 	quoted := func(text string) string {
+		text = string([]rune(text)) // an expression takes each byte that is no UTF-8 for U+FFFD
 		var out strings.Builder
 		from := 0
 		for _, at := range changing.FindAllStringIndex(text, -1) {
