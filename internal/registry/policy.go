@@ -45,10 +45,7 @@ func (s *Session) needsSecond(tx Reader, entry *Entry) (*second, error) {
 		return s.movesKey(tx, entry)
 	case ActionPersonAdd, ActionPersonRoles, ActionPersonToken:
 		return s.changesPerson(tx, entry)
-	case ActionRenewalOrder, ActionExchangeActivate:
-		if entry.asks == nil {
-			return nil, nil
-		}
+	case ActionRenewalOrder:
 		return entry.asks, nil
 	case ActionProfileChange:
 		return s.ifOthers(tx, &second{why: "the rules of a profile change for all who use it", what: entry.Subject})

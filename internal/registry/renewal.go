@@ -288,3 +288,10 @@ func pairsOfLeg(tx Reader, leg Leg) ([]KeyPair, error) {
 	pairs, _, err := Readable(PairsFor(tx, p, leg.Environment))
 	return pairs, err
 }
+
+// ObservedDay is how long programs have watched the uses of keys in a UTC day.
+type ObservedDay struct {
+	Day     time.Time // its beginning
+	Watched time.Duration
+	Until   time.Time // when the last watch ended
+}

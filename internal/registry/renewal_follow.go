@@ -73,13 +73,6 @@ func (s *Session) followComing(tx Tx, leg Leg) error {
 	return err
 }
 
-// ObservedDay is how long programs have watched the uses of keys in a UTC day.
-type ObservedDay struct {
-	Day     time.Time // its beginning
-	Watched time.Duration
-	Until   time.Time // when the last watch ended
-}
-
 // follower is one call of follow.
 type follower struct {
 	tx     *recorder
@@ -170,8 +163,8 @@ func (f follower) supersedes(n Renewal, id string) (bool, error) {
 	return state == Approved || state == Staged, err
 }
 
-// supersede ends a renewal whose successor is active, and begins the next. A hold goes on. Keys that
-// still count from before are retired by the next one.
+// supersede ends a renewal whose successor is active, and begins the next. A hold goes on. A key that
+// still counts from before has a renewal of its own again when the next one has ended, see goOn.
 func (f follower) supersede(n Renewal, id string) error {
 	next := Renewal{
 		ID: newID("n"), Leg: n.Leg, Replaces: n.Successor, Successor: id, Hold: n.Hold, Created: f.now,
@@ -261,15 +254,11 @@ const RespondDays = 30
 
 // deadlines sets when the successor is due, and when it should be there.
 func (f follower) deadlines(n *Renewal) error {
-	c, err := certificateOfKey(f.tx, n.Leg, n.Replaces)
+	c, err := CertificateOfKey(f.tx, n.Leg, n.Replaces)
 	if err != nil {
 		return err
 	}
-	var r Rotation
-	if env, err := f.tx.Environment(n.Partner, n.Environment); err == nil {
-		r = env.Rotation
-	}
-	n.Due, n.RespondBy = c.Due(r), c.EndOfUse().AddDate(0, 0, -RespondDays)
+	n.Due, n.RespondBy = c.Due(f.rotation(n.Leg)), c.EndOfUse().AddDate(0, 0, -RespondDays)
 	return nil
 }
 
@@ -394,15 +383,15 @@ func (f follower) times(n *Renewal, step RenewalStep) {
 		n.QuietAt = time.Time{}
 	case n.Activated == 0:
 		n.Activated, n.ActivatedAt = f.record, f.now
-		n.OverlapUntil = f.now.AddDate(0, 0, f.overlap(n.Leg))
+		n.OverlapUntil = f.now.AddDate(0, 0, f.rotation(n.Leg).OverlapDays())
 	}
 }
 
-// overlap returns for how many days the old key of a leg still counts.
-func (f follower) overlap(leg Leg) int {
-	var r Rotation
-	if env, err := f.tx.Environment(leg.Partner, leg.Environment); err == nil {
-		r = env.Rotation
+// rotation returns how keys change in the environment of a leg: by default, where partners share the pair.
+func (f follower) rotation(leg Leg) Rotation {
+	env, err := f.tx.Environment(leg.Partner, leg.Environment)
+	if err != nil {
+		return Rotation{}
 	}
-	return r.OverlapDays()
+	return env.Rotation
 }

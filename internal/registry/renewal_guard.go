@@ -50,10 +50,10 @@ func (s *Session) MayActivate(tx Reader, leg Leg, id string) error {
 	case n.Successor != "" && id != n.Successor:
 		return n.elsewhere(id)
 	}
-	for _, guard := range []func(Reader, Renewal, string) error{
+	for _, check := range []func(Reader, Renewal, string) error{
 		s.lastsLonger, s.mayUseAtAll, s.loaded, s.ordered, s.inWindow,
 	} {
-		if err := guard(tx, n, id); err != nil {
+		if err := check(tx, n, id); err != nil {
 			return err
 		}
 	}
@@ -111,11 +111,11 @@ func heldError(n Renewal) error {
 // lastsLonger checks that the successor is not smaller than the key that it replaces, and does not end
 // before it: the next renewal would be due at once, or the lane would end.
 func (s *Session) lastsLonger(tx Reader, n Renewal, id string) error {
-	before, err := certificateOfKey(tx, n.Leg, n.Replaces)
+	before, err := CertificateOfKey(tx, n.Leg, n.Replaces)
 	if err != nil {
 		return err
 	}
-	after, err := certificateOfKey(tx, n.Leg, id)
+	after, err := CertificateOfKey(tx, n.Leg, id)
 	if err != nil {
 		return err
 	}
@@ -135,8 +135,8 @@ func mayFollow(before, after Certificate, id string) error {
 	return nil
 }
 
-// certificateOfKey returns the certificate of a key of a leg.
-func certificateOfKey(tx Reader, leg Leg, id string) (Certificate, error) {
+// CertificateOfKey returns the certificate of a key of a leg.
+func CertificateOfKey(tx Reader, leg Leg, id string) (Certificate, error) {
 	if leg.Owner == Ours {
 		k, err := tx.KeyPair(id)
 		if err != nil {
@@ -150,7 +150,7 @@ func certificateOfKey(tx Reader, leg Leg, id string) (Certificate, error) {
 // mayUseAtAll checks that the successor is valid, and that the partner surely accepts it: that it was
 // confirmed, and that a larger key has a key ID that the partner knows.
 func (s *Session) mayUseAtAll(tx Reader, n Renewal, id string) error {
-	c, err := certificateOfKey(tx, n.Leg, id)
+	c, err := CertificateOfKey(tx, n.Leg, id)
 	if err != nil {
 		return err
 	}

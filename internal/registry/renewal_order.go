@@ -32,7 +32,6 @@ func (s *Session) OrderRenewal(tx Tx, entry *Entry, n *Renewal, at time.Time, ch
 			if asked, err = s.ifOthers(tx, asked); err != nil {
 				return err
 			}
-			two = asked != nil
 		}
 		entry.asks = asked
 	}
@@ -41,8 +40,6 @@ func (s *Session) OrderRenewal(tx Tx, entry *Entry, n *Renewal, at time.Time, ch
 	n.Order = &RenewalOrder{At: at, By: s.person.ID, Given: s.registry.now(), Change: change}
 	if by := s.Approver(); by != s.person.ID {
 		n.Order.Released = by
-	} else if two {
-		n.Order.Released = "" // the change fails, and asks for somebody
 	}
 	n.Changed = s.registry.now()
 	return tx.PutRenewal(n)
@@ -86,9 +83,6 @@ func (o RenewalOrder) Lapsed(now time.Time, n Renewal) bool {
 	}
 	return now.Sub(o.At) > orderCounts
 }
-
-// Granted reports whether the session does the act of a request that another person approves.
-func (s *Session) Granted() bool { return s.approved != nil }
 
 // LegOf returns the leg of a key that is named by its identity, for a partner where a pair is shared.
 func LegOf(tx Reader, id, partner string) (Leg, error) {

@@ -61,9 +61,8 @@ func (s *Session) mayRollBack(tx Reader, n Renewal, word string) error {
 	if err != nil || env.SlotsOf(prof) > 1 {
 		return err
 	}
-	return Refuse("%s holds one certificate of ours at a time, and has replaced the old one: ask them to bring "+
-		"it back, "+
-		"and record their word", n.Partner).Needing(Word)
+	return Refuse("%s holds one certificate of ours at a time, and has replaced the old one: ask them to "+
+		"bring it back, and record their word", n.Partner).Needing(Word)
 }
 
 func (s *Session) rollBackTheirs(tx Tx, n Renewal) error {

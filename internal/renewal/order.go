@@ -112,7 +112,7 @@ func (r Renewals) mayBeAt(tx registry.Reader, n registry.Renewal, at time.Time) 
 	if err != nil {
 		return err
 	}
-	c, err := certificateOf(tx, n.Leg, n.Successor)
+	c, err := registry.CertificateOfKey(tx, n.Leg, n.Successor)
 	if err != nil {
 		return err
 	}

@@ -228,15 +228,3 @@ func activate(tx registry.Tx, s *registry.Session, n registry.Renewal) error {
 	}
 	return e.UsePair(tx, k, n.Partner)
 }
-
-// certificateOf returns the certificate of a key.
-func certificateOf(tx registry.Reader, leg registry.Leg, id string) (registry.Certificate, error) {
-	if leg.Owner == registry.Ours {
-		k, err := tx.KeyPair(id)
-		if err != nil {
-			return registry.Certificate{}, err
-		}
-		id = k.Certificate
-	}
-	return tx.Certificate(id)
-}

@@ -95,7 +95,7 @@ func ShownAt(tx registry.Reader, n registry.Renewal, now time.Time) (out Shown, 
 }
 
 func useOf(tx registry.Reader, n registry.Renewal, id string) (KeyUse, error) {
-	c, err := certificateOf(tx, n.Leg, id)
+	c, err := registry.CertificateOfKey(tx, n.Leg, id)
 	if err != nil {
 		return KeyUse{}, err
 	}
