@@ -157,8 +157,8 @@ func (h *company) approved(lane lanes.Name, der []byte) string {
 	return c.ID
 }
 
-// pair makes a key pair of ours for a partner, offers it, and returns its identity.
-func (h *company) pair(lane lanes.Name, profile string, bits int, follows bool) string {
+// create makes a key pair of ours for a partner.
+func (h *company) create(lane lanes.Name, profile string, bits int, follows bool) registry.KeyPair {
 	h.t.Helper()
 	k, _, err := h.anna.CreateKeyPair(h.t.Context(), registry.NewPair{
 		Profile: profile, Partner: lane.Partner, Environment: lane.Environment, Bits: bits, Renewal: follows,
@@ -166,6 +166,13 @@ func (h *company) pair(lane lanes.Name, profile string, bits int, follows bool) 
 			Validity: 2},
 	})
 	h.must(err)
+	return k
+}
+
+// pair makes a key pair of ours for a partner, offers it, and returns its identity.
+func (h *company) pair(lane lanes.Name, profile string, bits int, follows bool) string {
+	h.t.Helper()
+	k := h.create(lane, profile, bits, follows)
 	h.must(h.offer(lane, k.ID))
 	return k.ID
 }
@@ -173,12 +180,7 @@ func (h *company) pair(lane lanes.Name, profile string, bits int, follows bool) 
 // pairLoadedBy is pair for a successor that a node has before it is offered.
 func (h *company) pairLoadedBy(lane lanes.Name, profile, node string) string {
 	h.t.Helper()
-	k, _, err := h.anna.CreateKeyPair(h.t.Context(), registry.NewPair{
-		Profile: profile, Partner: lane.Partner, Environment: lane.Environment, Bits: 2048, Renewal: true,
-		Subject: cert.Template{CommonName: "us.example", Organization: "Us", Unit: "Keys", Email: "keys@us.example",
-			Validity: 2},
-	})
-	h.must(err)
+	k := h.create(lane, profile, 2048, true)
 	h.node(node, h.head())
 	h.must(h.offer(lane, k.ID))
 	return k.ID
