@@ -18,7 +18,9 @@
 #	TestStrangers         100,000 strangers, and what they leave behind
 #	TestGarbageOfAnother  the times of a partner while another sends garbage
 #	TestTwoNodes          changes among 100,000 partners in force on two nodes: many minutes
-#	TestPassKilled        a scheduler is killed at each statement, three times on each database
+#	TestPassKilled        a scheduler is killed at each statement, three times on each database;
+#	TestPeopleKilled      so are people who order, approve, roll back and revoke,
+#	TestPeopleOfOurLegKilled  and those who offer a pair of ours, and retire the one before
 #	TestProperties        1,000,000 steps of people, programs, nodes and partners: hours
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -48,7 +50,7 @@ for test in TestStrangers TestGarbageOfAnother TestTwoNodes; do
 	prove $test
 done
 package=./internal/renewal timeout=24h
-for test in TestPassKilled TestPropertiesWithoutAGuard TestProperties; do
+for test in TestPassKilled TestPeopleKilled TestPeopleOfOurLegKilled TestPropertiesWithoutAGuard TestProperties; do
 	prove $test
 done
 if [ $selected = 0 ]; then

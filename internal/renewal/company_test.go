@@ -1,6 +1,7 @@
 package renewal_test
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
@@ -35,6 +36,7 @@ type company struct {
 	anna, cora *registry.Session // operator, approver
 	schedule   *renewal.Scheduler
 	made       int
+	tokens     map[string]string // of people
 }
 
 // onBoth runs a test on each database.
@@ -52,7 +54,7 @@ func newCompany(t testing.TB, address string) *company {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	h := &company{t: t, now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
+	h := &company{t: t, now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), tokens: map[string]string{}}
 	h.Registry = &registry.Registry{Store: s, Now: func() time.Time { return h.now }}
 	h.schedule = &renewal.Scheduler{Registry: h.Registry, Holder: "one"}
 	root, err := rootkey.Generate()
@@ -87,21 +89,26 @@ func (h *company) person(id string, role registry.Role) *registry.Session {
 		token, err = s.AddPerson(h.t.Context(), p)
 		return err
 	}))
+	h.tokens[id] = token
 	return h.login(token)
 }
 
 // agreed does an act that may need a second person, who agrees.
 func (h *company) agreed(s *registry.Session, act func(*registry.Session) error) error {
+	return agreed(h.t.Context(), s, h.cora, act)
+}
+
+func agreed(ctx context.Context, s, second *registry.Session, act func(*registry.Session) error) error {
 	err := act(s)
 	needed, is := errors.AsType[*registry.SecondPersonError](err)
 	if !is {
 		return err
 	}
-	r, err := s.MakeRequest(h.t.Context(), needed.Request)
+	r, err := s.MakeRequest(ctx, needed.Request)
 	if err != nil {
 		return err
 	}
-	as, _, err := h.cora.ApproveRequest(h.t.Context(), r.ID)
+	as, _, err := second.ApproveRequest(ctx, r.ID)
 	if err != nil {
 		return err
 	}

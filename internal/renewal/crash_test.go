@@ -1,7 +1,11 @@
 package renewal_test
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,16 +22,87 @@ import (
 	"github.com/sealane/sealane/internal/store/pgtest"
 )
 
-// crashChild runs a pass, and is killed at the statement whose number it was given: nothing is flushed,
+// crash is what a process does until it is killed.
+type crash struct {
+	Address    string // of the database
+	At         int    // the number of the statement at which it is killed
+	Time       time.Time
+	Act, Key   string // one of crashActs, and the key that it is about
+	Anna, Cora string // tokens
+}
+
+// crashActs are what people and programs do in renewals.
+var crashActs = map[string]func(context.Context, crash, *registry.Registry) error{
+	"pass": func(ctx context.Context, _ crash, r *registry.Registry) error {
+		_, err := (&renewal.Scheduler{Registry: r, Holder: "one"}).Pass(ctx)
+		return err
+	},
+	"order": func(ctx context.Context, c crash, r *registry.Registry) error {
+		return c.people(ctx, r, func(s *registry.Session) error {
+			_, err := renewal.New(s).Order(ctx, renewal.Activation{Name: c.name(), Change: "CHG-4711"})
+			return err
+		})
+	},
+	"order for a time": func(ctx context.Context, c crash, r *registry.Registry) error {
+		return c.people(ctx, r, func(s *registry.Session) error {
+			at := c.Time.Add(time.Hour)
+			_, err := renewal.New(s).Order(ctx, renewal.Activation{Name: c.name(), At: at, Change: "CHG-4711"})
+			return err
+		})
+	},
+	"roll back": func(ctx context.Context, c crash, r *registry.Registry) error {
+		return c.people(ctx, r, func(s *registry.Session) error {
+			_, err := renewal.New(s).RollBack(ctx, renewal.Rollback{Name: c.name()})
+			return err
+		})
+	},
+	"offer": func(ctx context.Context, c crash, r *registry.Registry) error {
+		return c.people(ctx, r, func(s *registry.Session) error {
+			return exchange.New(s).Offer(ctx, exchange.Target{KeyPair: c.Key, Partner: "acme"},
+				func(exchange.OfferPackage) error { return nil })
+		})
+	},
+	"installed": func(ctx context.Context, c crash, r *registry.Registry) error {
+		return c.people(ctx, r, func(s *registry.Session) error {
+			return exchange.New(s).MarkInstalled(ctx, exchange.Target{
+				KeyPair: c.Key, Partner: "acme", Said: "their custodian by telephone",
+			})
+		})
+	},
+	"retire": func(ctx context.Context, c crash, r *registry.Registry) error {
+		return c.people(ctx, r, func(s *registry.Session) error { return exchange.New(s).Retire(ctx, c.Key, false) })
+	},
+	"revoke": func(ctx context.Context, c crash, r *registry.Registry) error {
+		return c.people(ctx, r, func(s *registry.Session) error { return exchange.New(s).Revoke(ctx, c.Key) })
+	},
+}
+
+func (c crash) name() renewal.Name { return renewal.Name{ID: c.Key} }
+
+// people lets one person do an act for a reason, and another one agree where that is needed.
+func (c crash) people(ctx context.Context, r *registry.Registry, act func(*registry.Session) error) error {
+	anna, err := r.Login(ctx, c.Anna)
+	if err != nil {
+		return err
+	}
+	cora, err := r.Login(ctx, c.Cora)
+	if err != nil {
+		return err
+	}
+	return agreed(ctx, anna.WithReason("INC-7"), cora, act)
+}
+
+// crashChild does an act, and is killed at the statement whose number it was given: nothing is flushed,
 // rolled back or closed.
-func crashChild(address string) {
-	left := len(os.Getenv("SEALANE_CRASH_AT"))
+func crashChild(words string) {
+	var c crash
+	dieOf(json.Unmarshal([]byte(words), &c))
 	ctx, counting := context.Background(), false
-	db, err := store.Open(ctx, address, store.Options{Trace: func(string) {
+	db, err := store.Open(ctx, c.Address, store.Options{Trace: func(string) {
 		if !counting {
 			return
 		}
-		if left--; left == 0 {
+		if c.At--; c.At == 0 {
 			os.Stdout.WriteString("killed here\n")
 			self, err := os.FindProcess(os.Getpid())
 			dieOf(err)
@@ -36,12 +111,12 @@ func crashChild(address string) {
 		}
 	}})
 	dieOf(err)
-	now, err := time.Parse(time.RFC3339, os.Getenv("SEALANE_CRASH_TIME"))
-	dieOf(err)
-	r := &registry.Registry{Store: db, Now: func() time.Time { return now }}
+	r := &registry.Registry{Store: db, Now: func() time.Time { return c.Time }}
 	counting = true
-	_, err = (&renewal.Scheduler{Registry: r, Holder: "one"}).Pass(ctx)
-	dieOf(err)
+	err = crashActs[c.Act](ctx, c, r)
+	if _, refused := errors.AsType[*registry.RefusedError](err); !refused { // it was done before it was killed last
+		dieOf(err)
+	}
 	os.Exit(0)
 }
 
@@ -52,98 +127,180 @@ func dieOf(err error) {
 	}
 }
 
-// A scheduler is killed at each statement of a pass that activates what was ordered, plans the mail, or
-// retires the old certificate. All is as before or as after it, and the next pass does the rest.
-func TestPassKilled(t *testing.T) {
+// onBothKilled runs a test on each database, more often in the long form.
+func onBothKilled(t *testing.T, test func(h *company, at string) (kills int)) {
+	t.Parallel()
 	for name, address := range map[string]func(testing.TB) string{
 		"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "registry.db") },
 		"postgres": pgtest.URL,
 	} {
 		for range proof(1, 3) {
-			killPasses(t, name, address)
+			t.Run(name, func(t *testing.T) {
+				at := address(t)
+				kills := test(newCompany(t, at), at)
+				if least := proof(30, 100); kills < least {
+					t.Errorf("only %d kills, want %d", kills, least)
+				}
+				t.Logf("%d kills", kills)
+			})
 		}
 	}
 }
 
-func killPasses(t *testing.T, name string, address func(testing.TB) string) {
-	t.Run(name, func(t *testing.T) {
-		at := address(t)
-		h := newCompany(t, at)
-		lane := lanes.Name{Partner: "acme", Environment: "PROD"}
-		h.partner("acme", "riskos", sealane.ServerSide, "PROD",
-			registry.Rotation{Slots: 2, Quiet: 2, Retire: registry.RetireDo})
-		first := h.approved(lane, h.certificate(2048, 700))
-		h.must(exchange.New(h.anna).Activate(t.Context(), first))
-		second := h.approved(lane, h.certificate(2048, 720))
-		h.node("one", h.head())
-		h.pass() // it is staged
-		h.node("one", h.head())
-		h.pass()
+// renewed makes a partner whose certificate has a successor that every node has.
+func (h *company) renewed(r registry.Rotation) (first, second string) {
+	h.t.Helper()
+	lane := lanes.Name{Partner: "acme", Environment: "PROD"}
+	h.partner("acme", "riskos", sealane.ServerSide, "PROD", r)
+	first = h.approved(lane, h.certificate(2048, 700))
+	h.must(exchange.New(h.anna).Activate(h.t.Context(), first))
+	second = h.approved(lane, h.certificate(2048, 720))
+	h.node("one", h.head())
+	h.pass() // it is staged
+	h.node("one", h.head())
+	h.pass()
+	h.wantStep(second, registry.RenewalLoaded)
+	return first, second
+}
+
+// A scheduler is killed at each statement of a pass that activates what was ordered, plans the mail, or
+// retires the old certificate. All is as before or as after it, and the next pass does the rest.
+func TestPassKilled(t *testing.T) {
+	onBothKilled(t, func(h *company, at string) (kills int) {
+		first, second := h.renewed(registry.Rotation{Slots: 2, Quiet: 2, Retire: registry.RetireDo})
 		ordered := h.now.Add(time.Minute)
 		h.must(h.order(renewal.Name{ID: second}, ordered))
 		h.now = ordered
-		kills := h.killedUntil(at, first, second, "active staged", "retiring active", "")
+		k := killing{h, crash{Address: at, Act: "pass"}, first, second}
+		kills = k.until("active staged", "retiring active", "")
 		h.node("one", h.head())
 		h.pass()
 		h.now = h.now.Add(renewal.DefaultDrain)
-		kills += h.killedUntil(at, first, second, "retiring active", "retiring active", registry.RenewalTold)
+		kills += k.until("retiring active", "retiring active", registry.RenewalTold)
 		n := h.wantStep(second, registry.RenewalTold)
-		h.must(only(renewal.New(h.anna).Sent(t.Context(), renewal.Name{ID: n.ID})))
+		h.must(only(renewal.New(h.anna).Sent(h.t.Context(), renewal.Name{ID: n.ID})))
 		for range 2*24 + 6 { // until the second whole day is watched nearly long enough
 			h.now = h.now.Add(time.Hour)
 			h.node("one", h.head())
 			h.pass()
 		}
 		h.now = h.now.Add(time.Hour)
-		kills += h.killedUntil(at, first, second, "retiring active", "retired active", registry.RenewalDone)
-		if kills < 100 {
-			t.Errorf("only %d kills", kills)
+		return kills + k.until("retiring active", "retired active", registry.RenewalDone)
+	})
+}
+
+// Two people are killed at each statement of what they do with a partner's certificate: they order it with
+// approval, for now and for a time, roll it back, and revoke it.
+func TestPeopleKilled(t *testing.T) {
+	onBothKilled(t, func(h *company, at string) (kills int) {
+		first, second := h.renewed(registry.Rotation{Slots: 2})
+		k := killing{h, crash{Address: at, Act: "order", Key: second}, first, second}
+		kills = k.until("active staged", "retiring active", registry.RenewalActive)
+		k.Act = "roll back"
+		kills += k.until("retiring active", "active staged", "")
+		h.node("one", h.head())
+		h.pass()
+		k.Act = "order for a time"
+		kills += k.until("active staged", "active staged", registry.RenewalLoaded)
+		if n := h.renewal(second); n.Order == nil || n.Order.By != "anna" || n.Order.Released != "cora" {
+			h.t.Errorf("the order is %+v", n.Order)
 		}
-		t.Logf("%d kills", kills)
+		h.now = h.now.Add(time.Hour)
+		k.Act = "pass"
+		kills += k.until("active staged", "retiring active", registry.RenewalActive)
+		k.Act, k.Key = "revoke", first
+		return kills + k.until("retiring active", "compromised active", "")
+	})
+}
+
+// The same with a key pair of ours: people offer it, record that the partner has it, order its activation, roll
+// that back by the partner's word, and retire the pair before.
+func TestPeopleOfOurLegKilled(t *testing.T) {
+	onBothKilled(t, func(h *company, at string) (kills int) {
+		lane, first, _ := acme(h.t, h, registry.Rotation{Slots: 2})
+		second := h.create(lane, "riskos", 2048, true).ID
+		h.node("one", h.head())
+		h.pass()
+		k := killing{h, crash{Address: at, Key: second}, first, second}
+		for _, step := range []struct {
+			act, before, after string
+			step               registry.RenewalStep
+		}{
+			{"offer", "active staged", "active staged", registry.RenewalOffered},
+			{"installed", "active staged", "active staged", registry.RenewalConfirmed},
+			{"order", "active staged", "retiring active", registry.RenewalActive},
+			{"roll back", "retiring active", "active staged", registry.RenewalConfirmed},
+			{"order for a time", "active staged", "active staged", registry.RenewalConfirmed},
+		} {
+			k.Act = step.act
+			kills += k.until(step.before, step.after, step.step)
+		}
+		h.now = h.now.Add(time.Hour)
+		k.Act = "pass"
+		kills += k.until("active staged", "retiring active", registry.RenewalActive)
+		k.Act, k.Key = "retire", first
+		return kills + k.until("retiring active", "retired active", registry.RenewalDone)
 	})
 }
 
 func (h *company) states(a, b string) string { return string(h.state(a)) + " " + string(h.state(b)) }
 
-// killedUntil kills a pass at each of its statements in turn, until one is done that ends with some
-// states and, where it is given, in a step. It returns how often it has killed.
-func (h *company) killedUntil(
-	address, first, second, before, after string, step registry.RenewalStep,
-) (kills int) {
-	h.t.Helper()
+// killing kills processes that act on two keys of a leg.
+type killing struct {
+	*company
+	crash
+	first, second string
+}
+
+// run does the act in a process of its own, and reports whether it was killed.
+func (k killing) run() (killed bool) {
+	k.t.Helper()
+	k.node("one", k.head())
+	k.Time, k.Anna, k.Cora = k.now, k.tokens["anna"], k.tokens["cora"]
+	words, err := json.Marshal(k.crash)
+	k.must(err)
 	executable, err := os.Executable()
-	h.must(err)
-	for k := 1; ; k++ {
-		if k > 500 {
-			h.t.Fatal("the pass never ends")
+	k.must(err)
+	c := exec.CommandContext(k.t.Context(), executable)
+	c.Env = append(os.Environ(), "SEALANE_CRASH="+string(words))
+	out, err := c.CombinedOutput()
+	killed = strings.Contains(string(out), "killed here")
+	if err != nil && !killed {
+		k.t.Fatalf("%s: %v: %s", k.Act, err, out)
+	}
+	return killed
+}
+
+// until kills an act at its statements in turn, until it is done and ends with some states and, where it is
+// given, in a step. It returns how often it has killed. The short form leaves statements out.
+func (k killing) until(before, after string, step registry.RenewalStep) (kills int) {
+	k.t.Helper()
+	for k.At = 1; ; k.At += proof(3, 1) {
+		if k.At > 500 {
+			k.t.Fatalf("%s never ends", k.Act)
 		}
-		h.node("one", h.head())
-		c := exec.CommandContext(h.t.Context(), executable)
-		c.Env = append(os.Environ(), "SEALANE_CRASH="+address, "SEALANE_CRASH_AT="+strings.Repeat("x", k),
-			"SEALANE_CRASH_TIME="+h.now.Format(time.RFC3339))
-		out, err := c.CombinedOutput()
-		killed := strings.Contains(string(out), "killed here")
-		if err != nil && !killed {
-			h.t.Fatalf("%v: %s", err, out)
-		}
-		is := h.states(first, second)
+		killed := k.run()
 		if killed {
 			kills++
 		}
-		if k == 1 && is != before {
-			h.t.Errorf("killed at the first statement: %s, want %s", is, before)
+		is, when := k.states(k.first, k.second), fmt.Sprintf("%s killed at statement %d", k.Act, k.At)
+		if k.At == 1 && is != before {
+			k.t.Errorf("%s: %s, want %s", when, is, before)
 		}
 		if is != before && is != after {
-			h.t.Errorf("killed at statement %d: %s, want %s or %s", k, is, before, after)
+			k.t.Errorf("%s: %s, want %s or %s", when, is, before, after)
 		}
-		report, err := h.VerifyRows(h.t.Context())
-		h.must(err)
+		if n := k.renewal(k.second); n.Order != nil && n.Order.Released == "" {
+			k.t.Errorf("%s: an order without its approval: %+v", when, n.Order)
+		}
+		report, err := k.VerifyRows(k.t.Context())
+		k.must(err)
 		if !report.Holds {
-			h.t.Errorf("killed at statement %d: %+v", k, report.Findings)
+			k.t.Errorf("%s: %+v", when, report.Findings)
 		}
 		if !killed {
-			if is != after || step != "" && h.renewal(second).Step != step {
-				h.t.Errorf("the last pass leaves %s and %s, want %s", is, h.renewal(second).Step, after)
+			if got := k.renewal(k.second).Step; is != after || cmp.Or(step, got) != got {
+				k.t.Errorf("the last %s leaves %s and %s, want %s and %s", k.Act, is, got, after, step)
 			}
 			return kills
 		}

@@ -14,7 +14,7 @@ import (
 )
 
 // acme is a partner in production with an active key on both legs.
-func acme(t *testing.T, h *company, r registry.Rotation) (lane lanes.Name, ours, theirs string) {
+func acme(t testing.TB, h *company, r registry.Rotation) (lane lanes.Name, ours, theirs string) {
 	t.Helper()
 	lane = lanes.Name{Partner: "acme", Environment: "PROD"}
 	h.partner("acme", "riskos", sealane.ServerSide, "PROD", r)
