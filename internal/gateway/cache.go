@@ -36,7 +36,7 @@ func (r *registry) save() {
 	if s.Taken.After(r.saving.began) {
 		each = saveEach
 	}
-	each = max(min(each, r.settings.StaleAfter.or(defaultStaleAfter)/10), 20*r.saving.took)
+	each = max(min(each, r.settings.StaleAfter.Or(defaultStaleAfter)/10), 20*r.saving.took)
 	if known.Equal(r.saving.known) || !r.saving.began.IsZero() && now.Sub(r.saving.began) < each {
 		return
 	}
@@ -61,7 +61,7 @@ func (r *registry) load() error {
 	} else if err != nil {
 		return err
 	}
-	now, stale := r.now(), r.settings.StaleAfter.or(defaultStaleAfter)
+	now, stale := r.now(), r.settings.StaleAfter.Or(defaultStaleAfter)
 	age := now.Round(0).Sub(known.Round(0))
 	switch {
 	case age < -future:

@@ -58,7 +58,7 @@ func (r *registry) current() (*lanes.Snapshot, error) {
 	switch {
 	case s == nil:
 		return nil, errNotRead
-	case r.age() > r.settings.StaleAfter.or(defaultStaleAfter):
+	case r.age() > r.settings.StaleAfter.Or(defaultStaleAfter):
 		return nil, errStale
 	}
 	return s, nil
@@ -201,7 +201,7 @@ func (r *registry) used(id string) { r.uses.Note(id, r.now()) }
 
 // run keeps the snapshot fresh, stores uses and reports the node, until ctx ends.
 func (r *registry) run(ctx context.Context) {
-	refresh := time.NewTicker(r.settings.Refresh.or(defaultRefresh))
+	refresh := time.NewTicker(r.settings.Refresh.Or(defaultRefresh))
 	defer refresh.Stop()
 	wake := make(chan struct{}, 1)
 	var background sync.WaitGroup
@@ -279,7 +279,7 @@ func (r *registry) report(failing bool, err error) {
 		r.alarmed = r.now()
 		r.log.Error("alarm: the registry can't be read; lanes stay as they were, until they all fail",
 			"since", since.Format(time.RFC3339),
-			"fail_at", since.Add(r.settings.StaleAfter.or(defaultStaleAfter)).Format(time.RFC3339),
+			"fail_at", since.Add(r.settings.StaleAfter.Or(defaultStaleAfter)).Format(time.RFC3339),
 			"reason", err.Error())
 	case !failing:
 		r.log.Warn("the registry can't be read; lanes stay as they were", "since", since.Format(time.RFC3339),

@@ -208,7 +208,7 @@ func (g *Gateway) apply(next *state) {
 		failures = defaultFailures
 	}
 	g.failures.set(failures, 0)
-	g.gate.Set(g.places(c), c.Limits.Queue.or(defaultQueue))
+	g.gate.Set(g.places(c), c.Limits.Queue.Or(defaultQueue))
 	g.held.Set(maxInFlight, g.heldMemory(c), share)
 	g.state.Store(next)
 }

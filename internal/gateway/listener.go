@@ -41,7 +41,7 @@ func newListener(g *Gateway, n net.Listener, c Limits) *listener {
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	l.server = &http.Server{
-		Handler: l, ReadHeaderTimeout: c.HeaderTime.or(10 * time.Second), IdleTimeout: c.Idle.or(defaultIdle),
+		Handler: l, ReadHeaderTimeout: c.HeaderTime.Or(10 * time.Second), IdleTimeout: c.Idle.Or(defaultIdle),
 		MaxHeaderBytes: int(c.Header.or(32 << 10)), DisableGeneralOptionsHandler: true, Protocols: protocols,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: 100, WriteByteTimeout: progressTime, SendPingTimeout: 30 * time.Second,

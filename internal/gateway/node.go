@@ -112,7 +112,7 @@ const (
 
 // keepUses stores uses every minute, until ctx ends.
 func (r *registry) keepUses(ctx context.Context) {
-	each := time.NewTicker(min(time.Second, r.settings.Refresh.or(defaultRefresh)))
+	each := time.NewTicker(min(time.Second, r.settings.Refresh.Or(defaultRefresh)))
 	defer each.Stop()
 	last := r.self.started
 	for {
@@ -149,7 +149,7 @@ func (r *registry) writeUses(ctx context.Context, all bool) (left int64) {
 
 // keepReporting reports the node, until ctx ends.
 func (r *registry) keepReporting(ctx context.Context) {
-	each := time.NewTicker(min(time.Second, r.settings.Refresh.or(defaultRefresh)))
+	each := time.NewTicker(min(time.Second, r.settings.Refresh.Or(defaultRefresh)))
 	defer each.Stop()
 	for {
 		if r.failed.Load() == nil { // otherwise the database would not answer either
@@ -173,7 +173,7 @@ func (r *registry) node() lanes.Node {
 		n.Record = snapshot.Version.Seq
 	}
 	if known := r.known.Load(); known != nil {
-		n.Serves = known.Add(r.settings.StaleAfter.or(defaultStaleAfter))
+		n.Serves = known.Add(r.settings.StaleAfter.Or(defaultStaleAfter))
 	}
 	return n
 }

@@ -54,7 +54,7 @@ func (c *Config) filesReadOnce() []string {
 		}
 	}
 	secret := func(s Secret) {
-		if file, ok := strings.CutPrefix(string(s), "file:"); ok {
+		if file, ok := s.File(); ok {
 			path(Path(file))
 		}
 	}

@@ -50,7 +50,7 @@ func (c *RegistryConfig) registrySettings(ctx context.Context, dir string) (Regi
 	case "env":
 		settings.RootKey = string(c.RootKey)
 	default: // systemd protects a credential by its folder and an ACL, so that its mode shows 0440
-		text, err := c.RootKey.read(ctx, dir)
+		text, err := c.RootKey.Read(ctx, dir)
 		if err != nil {
 			return settings, fmt.Errorf("root_key: %w", err)
 		}

@@ -229,7 +229,7 @@ func (b *builder) setSource(ctx context.Context, r *route) error {
 	}
 	if c.Keys.Passphrase != "" {
 		options.Passphrase = func() ([]byte, error) {
-			text, err := c.Keys.Passphrase.read(ctx, b.c.dir)
+			text, err := c.Keys.Passphrase.Read(ctx, b.c.dir)
 			return []byte(text), err
 		}
 	}
@@ -329,7 +329,7 @@ func (b *builder) setAuthorization(ctx context.Context, r *route) error {
 	if r.c.Authorization == "" {
 		return nil
 	}
-	value, err := r.c.Authorization.read(ctx, b.c.dir)
+	value, err := r.c.Authorization.Read(ctx, b.c.dir)
 	if err != nil {
 		return err
 	}
@@ -345,7 +345,7 @@ func (b *builder) setAuthorization(ctx context.Context, r *route) error {
 
 // token returns the SHA-256 of a token.
 func (b *builder) token(ctx context.Context, s Secret) ([]byte, error) {
-	token, err := s.read(ctx, b.c.dir)
+	token, err := s.Read(ctx, b.c.dir)
 	if err != nil {
 		return nil, err
 	}

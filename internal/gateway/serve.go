@@ -39,9 +39,9 @@ func (g *Gateway) Run(ctx context.Context, ready func(addresses map[string]net.A
 	case <-ctx.Done():
 		g.draining.Store(true)
 		g.log.Info("draining")
-		wait(g.config().Drain.Wait.or(0), g.ended)
+		wait(g.config().Drain.Wait.Or(0), g.ended)
 	}
-	err = errors.Join(err, g.end(g.config().Drain.End.or(defaultEnd)))
+	err = errors.Join(err, g.end(g.config().Drain.End.Or(defaultEnd)))
 	stop()
 	g.running.Wait()
 	g.close()
@@ -209,7 +209,7 @@ func (g *Gateway) listen(s *state) (err error) {
 			continue
 		}
 		delete(g.listeners, key)
-		g.running.Go(func() { l.end(s.config.Drain.End.or(defaultEnd)) })
+		g.running.Go(func() { l.end(s.config.Drain.End.Or(defaultEnd)) })
 	}
 	for _, l := range opened {
 		g.running.Go(func() { g.serve(l) })

@@ -36,8 +36,8 @@ type upstream struct {
 
 // newUpstream makes an upstream. Certificates are in tlsConfig, which is nil for the defaults.
 func newUpstream(c *Upstream, egress, registryURL bool, tlsConfig *tls.Config) (*upstream, error) {
-	dialer := &net.Dialer{Timeout: c.Connect.or(defaultConnect), KeepAlive: 30 * time.Second}
-	u := &upstream{response: c.Response.or(defaultResponse), keepHost: c.Host == "keep"}
+	dialer := &net.Dialer{Timeout: c.Connect.Or(defaultConnect), KeepAlive: 30 * time.Second}
+	u := &upstream{response: c.Response.Or(defaultResponse), keepHost: c.Host == "keep"}
 	dial := dialer.DialContext
 	if path, ok := strings.CutPrefix(c.URL, "unix:"); ok {
 		u.target = &url.URL{Scheme: "http", Host: "localhost"}
@@ -54,8 +54,8 @@ func newUpstream(c *Upstream, egress, registryURL bool, tlsConfig *tls.Config) (
 		dial = direct(dialer, onlyPublic(c.AllowAddresses))
 	}
 	u.transport = &http.Transport{
-		DialContext: dial, TLSClientConfig: tlsConfig, TLSHandshakeTimeout: c.Connect.or(defaultConnect),
-		ResponseHeaderTimeout: u.response, IdleConnTimeout: c.Idle.or(defaultKeptIdle), ForceAttemptHTTP2: true,
+		DialContext: dial, TLSClientConfig: tlsConfig, TLSHandshakeTimeout: c.Connect.Or(defaultConnect),
+		ResponseHeaderTimeout: u.response, IdleConnTimeout: c.Idle.Or(defaultKeptIdle), ForceAttemptHTTP2: true,
 		MaxIdleConns: 1000, MaxIdleConnsPerHost: 100, MaxResponseHeaderBytes: 64 << 10,
 		DisableCompression: true, // bodies stay as they are, both ways
 	}

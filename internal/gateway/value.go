@@ -9,34 +9,18 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/loopback"
+	"github.com/sealane/sealane/internal/secretplace"
+	"github.com/sealane/sealane/internal/strictyaml"
 )
 
 // Duration is a time span such as 5s or 24h.
-type Duration time.Duration
+type Duration = strictyaml.Duration
 
-// UnmarshalText reads what [time.ParseDuration] reads, except what is negative.
-func (d *Duration) UnmarshalText(text []byte) error {
-	v, err := time.ParseDuration(string(text))
-	if err != nil || v < 0 {
-		return fmt.Errorf("is %.40q: give a time such as 500ms, 5s, 10m or 24h", text)
-	}
-	*d = Duration(v)
-	return nil
-}
-
-// SchemaPattern is the pattern of a duration.
-func (*Duration) SchemaPattern() string { return `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|^0$` }
-
-func (d Duration) or(other time.Duration) time.Duration {
-	if d == 0 {
-		return other
-	}
-	return time.Duration(d)
-}
+// Secret says where a secret is: file:PATH, env:NAME, credential:NAME or exec:COMMAND.
+type Secret = secretplace.Place
 
 // Size is a number of bytes, such as 4MiB.
 type Size int64

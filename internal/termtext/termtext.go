@@ -15,7 +15,7 @@ const short = 100 // bytes
 // Safe returns s cut to limit bytes. If a character is a control, changes the order
 // of the others, or is invisible, the result is quoted and escaped.
 func Safe(s string, limit int) string {
-	s = cut(s, limit)
+	s = Cut(s, limit)
 	if strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsGraphic(r) || r == utf8.RuneError }) {
 		return strconv.QuoteToGraphic(s)
 	}
@@ -26,7 +26,7 @@ func Safe(s string, limit int) string {
 func Quote(s string) string { return strconv.QuoteToGraphic(Short(s)) }
 
 // Short returns s cut to 100 bytes.
-func Short(s string) string { return cut(s, short) }
+func Short(s string) string { return Cut(s, short) }
 
 // Escape returns s with escapes in place of characters that are controls, change the
 // order of others, or are invisible. Line feeds, tabs and quotation marks stay.
@@ -65,7 +65,8 @@ func replaceHidden(s, keep string, escape func(rune) string) string {
 	return b.String()
 }
 
-func cut(s string, limit int) string {
+// Cut returns s cut to limit bytes, with an ellipsis behind it.
+func Cut(s string, limit int) string {
 	if len(s) <= limit {
 		return s
 	}

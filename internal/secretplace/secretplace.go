@@ -1,4 +1,5 @@
-package gateway
+// Package secretplace reads secrets, such as passwords and tokens, from where a configuration file says that they are.
+package secretplace
 
 import (
 	"bytes"
@@ -14,47 +15,47 @@ import (
 	"github.com/sealane/sealane/internal/readlimit"
 )
 
-// Secret says where a secret is: file:PATH, env:NAME, credential:NAME (a credential of systemd), or
+// Place says where a secret is: file:PATH, env:NAME, credential:NAME (a credential of systemd), or
 // exec:COMMAND, whose standard output is the secret. It never is the secret itself.
-type Secret string
+type Place string
 
-var errSecretForm = errors.New(
+var errForm = errors.New(
 	"is not the place of a secret: give file:PATH, env:NAME, credential:NAME or exec:COMMAND; " +
 		"the secret itself must not be in this file",
 )
 
 // UnmarshalText reads where a secret is. Its errors do not repeat the text: it may be the secret.
-func (s *Secret) UnmarshalText(text []byte) error {
+func (p *Place) UnmarshalText(text []byte) error {
 	scheme, rest, _ := strings.Cut(string(text), ":")
 	switch scheme {
 	case "file", "env", "credential", "exec":
 		if strings.TrimSpace(rest) == "" {
 			return fmt.Errorf("has nothing behind the scheme %s", scheme)
 		}
-		*s = Secret(text)
+		*p = Place(text)
 		return nil
 	}
-	return errSecretForm
+	return errForm
 }
 
 // SchemaPattern is the pattern of a secret's place.
-func (*Secret) SchemaPattern() string { return `^(file|env|credential|exec):.+$` }
+func (*Place) SchemaPattern() string { return `^(file|env|credential|exec):.+$` }
 
 const (
 	maxSecret  = 64 << 10
 	secretTime = 10 * time.Second
 )
 
-// read returns the secret without the white space around it. Relative paths begin at dir.
-func (s Secret) read(ctx context.Context, dir string) (string, error) {
-	scheme, rest, _ := strings.Cut(string(s), ":")
+// Read returns the secret without the white space around it. Relative paths begin at dir.
+func (p Place) Read(ctx context.Context, dir string) (string, error) {
+	scheme, rest, _ := strings.Cut(string(p), ":")
 	var (
 		data []byte
 		err  error
 	)
 	switch scheme {
 	case "file":
-		data, err = readlimit.SecretFile(Path(rest).in(dir), maxSecret)
+		data, err = readlimit.SecretFile(in(rest, dir), maxSecret)
 	case "credential":
 		data, err = credential(rest)
 	case "env":
@@ -66,7 +67,7 @@ func (s Secret) read(ctx context.Context, dir string) (string, error) {
 	case "exec":
 		data, err = output(ctx, dir, rest)
 	default:
-		err = errSecretForm
+		err = errForm
 	}
 	if err != nil {
 		return "", err
@@ -76,6 +77,18 @@ func (s Secret) read(ctx context.Context, dir string) (string, error) {
 		return "", fmt.Errorf("the secret of %s is empty", scheme)
 	}
 	return text, nil
+}
+
+// File returns the path of the file that the secret is in, if it is in a file. A relative path begins at the folder
+// of the configuration.
+func (p Place) File() (path string, ok bool) { return strings.CutPrefix(string(p), "file:") }
+
+// in returns a path as seen from the program.
+func in(path, dir string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
 }
 
 // credential reads a credential of systemd.
@@ -129,7 +142,7 @@ func findProgram(name, dir string) (string, error) {
 		}
 		return path, nil
 	}
-	path := Path(name).in(dir)
+	path := in(name, dir)
 	if _, err := os.Stat(path); err != nil {
 		return "", fmt.Errorf("exec: %w", readlimit.Hide(err))
 	}

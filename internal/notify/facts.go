@@ -1,0 +1,222 @@
+package notify
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Kind is what a mail is about.
+type Kind string
+
+// The kinds of mails.
+const (
+	// NoticeTheirs asks a partner for its next certificate.
+	NoticeTheirs Kind = "notice-theirs"
+	// NoticeOurs asks a partner to install our next certificate.
+	NoticeOurs Kind = "notice-ours"
+	// Internal tells our own people about a renewal that is not finished.
+	Internal Kind = "internal"
+	// Escalation asks support and our owner for another contact.
+	Escalation Kind = "escalation"
+	// Call asks our own people to telephone.
+	Call Kind = "call"
+	// Contacts asks a partner whether its contacts are right.
+	Contacts Kind = "contacts"
+	// Summary is the daily mail to our own people.
+	Summary Kind = "summary"
+	// Ready says that a partner can begin to use its new certificate.
+	Ready Kind = "ready"
+	// Installed says that a partner's new certificate is in use.
+	Installed Kind = "installed"
+	// Offer has our new certificate.
+	Offer Kind = "offer"
+	// Checksum has the checksums of what another mail has.
+	Checksum Kind = "checksum"
+	// Alias says by which alias a partner knows a certificate, or we do.
+	Alias Kind = "alias"
+	// Rejected says why a certificate is not used.
+	Rejected Kind = "rejected"
+)
+
+// Kinds returns all kinds.
+func Kinds() []Kind {
+	return []Kind{
+		NoticeTheirs, NoticeOurs, Internal, Escalation, Call, Contacts, Summary, Ready, Installed, Offer, Checksum,
+		Alias, Rejected,
+	}
+}
+
+// Certificate is a certificate in a mail. Its values may have any characters: they are made printable.
+type Certificate struct {
+	ID, Renewal   string
+	CommonName    string
+	SerialHex     string // without 0x
+	SerialDecimal string
+	Alias         string // the key ID; empty: it has none
+	Environment   string
+	Ours          bool
+	NotAfter      time.Time // its end
+	UseBy         time.Time // the end of its use, where that is earlier; zero: its end
+	DaysLeft      int       // whole days until it ends, rounded down; negative: it has ended
+	SHA256        string    // its fingerprint, with colons
+	Step          string    // of its renewal
+	What          string    // what to do next
+	Reason        string    // why it was rejected
+	PEM           string    // in an offer
+}
+
+// The form of times in mails.
+const (
+	timeForm = "2 January 2006, 15:04:05 UTC"
+	dayForm  = "2 January 2006"
+)
+
+// End returns the end of the certificate, in UTC. Each template must write it.
+func (c Certificate) End() string { return c.NotAfter.UTC().Format(timeForm) }
+
+// EndDay returns the day on which the certificate ends, in UTC.
+func (c Certificate) EndDay() string { return c.NotAfter.UTC().Format(dayForm) }
+
+// EndOfUse returns the end of the certificate's use where it is not the certificate's end, or "".
+func (c Certificate) EndOfUse() string {
+	if c.UseBy.IsZero() || !c.UseBy.Before(c.NotAfter) {
+		return ""
+	}
+	return c.UseBy.UTC().Format(timeForm)
+}
+
+// Left returns the time until the certificate ends, or since then, in whole days.
+func (c Certificate) Left() string {
+	switch ago := -c.DaysLeft - 1; {
+	case c.DaysLeft == 0:
+		return "less than a day left"
+	case c.DaysLeft > 0:
+		return days(c.DaysLeft) + " left"
+	case ago == 0:
+		return "ended less than a day ago"
+	default:
+		return "ended " + days(ago) + " ago"
+	}
+}
+
+// Ended reports whether the certificate has ended.
+func (c Certificate) Ended() bool { return c.DaysLeft < 0 }
+
+// Hexadecimal returns the serial number as pairs of digits behind 0x.
+func (c Certificate) Hexadecimal() string {
+	return "0x" + strings.ToUpper(strings.TrimPrefix(c.SerialHex, "0x"))
+}
+
+// days returns a number of days with its noun.
+func days(n int) string {
+	if n == 1 {
+		return "1 day"
+	}
+	return strconv.Itoa(n) + " days"
+}
+
+// FileSum is a file and its checksum.
+type FileSum struct {
+	Name   string
+	SHA256 string
+}
+
+// Facts are what a mail says. The values of its strings may have any characters: they are made printable.
+type Facts struct {
+	Kind         Kind
+	Partner      string // its name
+	Contact      string // the name of the recipient; may be empty
+	Environment  string // empty: there are several, or none
+	Profile      string // the title of the profile
+	Certificates []Certificate
+	Person       string // whom the reader can ask
+	Email        string // where answers go
+	Telephone    string
+	From         string // the address from which our mails come
+	Sender       string // the name of our company
+	Now          time.Time
+	Lines        []string // of a summary, a task or an escalation
+	Files        []FileSum
+	Reminder     int // how many mails about the same came before
+}
+
+// Day returns the day of the mail, in UTC.
+func (f Facts) Day() string { return f.Now.UTC().Format(dayForm) }
+
+// First returns the certificate that ends first.
+func (f Facts) First() (first Certificate) {
+	for i, c := range f.Certificates {
+		if i == 0 || c.NotAfter.Before(first.NotAfter) {
+			first = c
+		}
+	}
+	return first
+}
+
+// Named names the certificates: the common name of one, or their number.
+func (f Facts) Named() string {
+	switch n := len(f.Certificates); n {
+	case 0:
+		return "certificates"
+	case 1:
+		return "certificate " + f.Certificates[0].CommonName
+	default:
+		return strconv.Itoa(n) + " certificates"
+	}
+}
+
+// Ends says when the certificates end, as a subject does.
+func (f Facts) Ends() string {
+	c, verb := f.First(), "ends"
+	switch several := len(f.Certificates) > 1; {
+	case len(f.Certificates) == 0:
+		return ""
+	case several && c.Ended():
+		return fmt.Sprintf("end, the first %s", c.Left())
+	case several:
+		return fmt.Sprintf("end, the first on %s (%s)", c.EndDay(), c.Left())
+	case c.Ended():
+		verb = "ended"
+	}
+	return fmt.Sprintf("%s on %s (%s)", verb, c.EndDay(), c.Left())
+}
+
+// printable returns the facts with values that a mail can show.
+func (f Facts) printable() Facts {
+	for _, p := range []*string{
+		&f.Partner, &f.Contact, &f.Environment, &f.Profile, &f.Person, &f.Email, &f.Telephone, &f.From, &f.Sender,
+	} {
+		*p = line(*p)
+	}
+	certificates, files, texts := f.Certificates, f.Files, f.Lines
+	f.Certificates, f.Files, f.Lines = nil, nil, nil
+	for _, c := range certificates {
+		f.Certificates = append(f.Certificates, c.printable(f.Kind))
+	}
+	for _, file := range files {
+		f.Files = append(f.Files, FileSum{line(file.Name), line(file.SHA256)})
+	}
+	for _, text := range texts {
+		f.Lines = append(f.Lines, line(text))
+	}
+	return f
+}
+
+// printable returns the certificate with values that a mail of a kind can show. An offer has no checksum, and what has
+// the checksum has no certificate: somebody who forges one mail has not forged the other.
+func (c Certificate) printable(k Kind) Certificate {
+	for _, p := range []*string{
+		&c.ID, &c.Renewal, &c.CommonName, &c.SerialHex, &c.SerialDecimal, &c.Alias, &c.Environment, &c.SHA256, &c.Step,
+		&c.What, &c.Reason,
+	} {
+		*p = line(*p)
+	}
+	if k == Offer {
+		c.SHA256, c.PEM = "", strings.TrimSpace(lines(c.PEM))
+	} else {
+		c.PEM = ""
+	}
+	return c
+}

@@ -1,0 +1,130 @@
+package notify
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/net/html"
+)
+
+// checkSubject refuses what is not one line of a fair length.
+func checkSubject(subject string) error {
+	switch {
+	case subject == "":
+		return errors.New("the subject is empty")
+	case strings.ContainsAny(subject, "\r\n"):
+		return errors.New("the subject has several lines")
+	}
+	return nil
+}
+
+// checkOutput returns an error if the output of a template lacks what must be in it, or has what must not.
+func checkOutput(f Facts, r replacement, text, page string) error {
+	if r.text != nil {
+		if err := checkPart(f, text, text); err != nil {
+			return fmt.Errorf("%s: %w", r.text.Name(), err)
+		}
+	}
+	if r.html != nil {
+		shown, err := shownText(page)
+		if err == nil {
+			err = checkPart(f, page, shown)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.html.Name(), err)
+		}
+	}
+	return nil
+}
+
+// checkPart checks one form of a mail. shown is what its reader sees.
+func checkPart(f Facts, whole, shown string) error {
+	if strings.Contains(whole, "://") {
+		return errors.New("its output has a link: readers of mails, and programs that scan them, open links")
+	}
+	for _, c := range f.Certificates {
+		for _, must := range []struct{ what, value, field string }{
+			{"serial number in hexadecimal notation", strings.TrimPrefix(c.Hexadecimal(), "0x"), "Hexadecimal"},
+			{"serial number in decimal notation", c.SerialDecimal, "SerialDecimal"},
+			{"end", c.End(), "End"},
+		} {
+			if !strings.Contains(strings.ToUpper(shown), strings.ToUpper(must.value)) {
+				return fmt.Errorf("its output lacks the %s of certificate %s: write {{.%s}} for each of .Certificates",
+					must.what, c.CommonName, must.field)
+			}
+		}
+	}
+	return nil
+}
+
+// The elements and attributes that HTML of a mail may have: none of them makes a reader of mails fetch anything.
+var (
+	elements = strings.Fields("html head title meta body div span p br hr h1 h2 h3 h4 table caption thead tbody " +
+		"tfoot tr th td ul ol li dl dt dd strong em b i u small code pre blockquote")
+	attributes = strings.Fields("lang dir charset style class align valign width cellpadding cellspacing border " +
+		"colspan rowspan scope")
+)
+
+// shownText returns the text of HTML. It refuses what a reader of mails would fetch or open.
+func shownText(page string) (string, error) {
+	var b strings.Builder
+	z := html.NewTokenizer(strings.NewReader(page))
+	for {
+		switch kind := z.Next(); kind {
+		case html.ErrorToken:
+			if err := z.Err(); !errors.Is(err, io.EOF) {
+				return "", err
+			}
+			return b.String(), nil
+		case html.TextToken:
+			b.Write(z.Text())
+		case html.StartTagToken, html.SelfClosingTagToken:
+			if err := checkElement(z.Token()); err != nil {
+				return "", err
+			}
+		}
+	}
+}
+
+func checkElement(t html.Token) error {
+	if !slices.Contains(elements, t.Data) {
+		return fmt.Errorf("its output has the element <%.40s>: a mail has text and tables, no links or images",
+			t.Data)
+	}
+	for _, a := range t.Attr {
+		value := strings.ToLower(a.Val)
+		if !slices.Contains(attributes, a.Key) || strings.ContainsAny(value, `\`) || strings.Contains(value, "url") ||
+			strings.Contains(value, "image") || strings.Contains(value, "@") {
+			return fmt.Errorf("its output has an attribute %.40q of <%s> that is not allowed, or with such a value",
+				a.Key, t.Data)
+		}
+	}
+	return nil
+}
+
+// samples returns facts of a kind with which templates are tried: one certificate, several, and names that are not
+// harmless.
+func samples(k Kind) []Facts {
+	at := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+	one := Certificate{
+		ID: "c-1", Renewal: "n-1", CommonName: "api.bank.example", SerialHex: "1A2B3C", SerialDecimal: "1715004",
+		Alias: "bank-stag-1", Environment: "STAG", NotAfter: at.AddDate(0, 0, 60), DaysLeft: 60,
+		SHA256: strings.Repeat("AB:", 31) + "AB", Step: "asked", What: "Send us the next certificate.",
+		Reason: "its key is too short", PEM: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+	}
+	two := one
+	two.CommonName, two.SerialHex, two.SerialDecimal = "<b>a\r\nb</b>\u202e=?utf-8?q?x?= https://x.example", "0F", "15"
+	two.Alias, two.NotAfter, two.DaysLeft, two.Ours = "", at.AddDate(0, 0, -8), -8, true
+	full := Facts{
+		Kind: k, Partner: "Bank", Contact: "Ann Lee", Environment: "STAG", Profile: "RiskOS",
+		Certificates: []Certificate{one}, Person: "Kim Day", Email: "keys@company.example", Telephone: "+1 555 0100",
+		From: "notices@company.example", Sender: "Company", Now: at, Lines: []string{"a line"},
+		Files: []FileSum{{"bank.pem", strings.Repeat("ab", 32)}}, Reminder: 1,
+	}
+	bare := Facts{Kind: k, Certificates: []Certificate{one, two}, Now: at, Partner: two.CommonName}
+	return []Facts{full, bare}
+}

@@ -1,0 +1,121 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	hookTime    = 10 * time.Second
+	maxHookBody = 1 << 20
+	minSecret   = 16 // bytes
+)
+
+// Hook posts events to a program of ours, in the manner of Standard Webhooks: the headers webhook-id,
+// webhook-timestamp and webhook-signature, which is an HMAC-SHA-256 of both and of the body.
+type Hook struct {
+	url, name string
+	secret    []byte
+	client    http.Client
+}
+
+// NewHook returns the webhook of a configuration, or nil if it has none.
+func NewHook(c *Config) (*Hook, error) {
+	if c.Webhook == nil {
+		return nil, nil
+	}
+	u, err := url.Parse(c.Webhook.URL)
+	if err != nil || u.Host == "" {
+		return nil, errors.New("webhook.url is not a URL")
+	}
+	text, err := c.Webhook.Secret.Read(context.Background(), c.dir)
+	if err != nil {
+		return nil, fmt.Errorf("webhook.secret: %w", err)
+	}
+	secret := []byte(text)
+	if encoded, ok := strings.CutPrefix(text, "whsec_"); ok {
+		if secret, err = base64.StdEncoding.DecodeString(encoded); err != nil {
+			return nil, errors.New("webhook.secret: what is behind whsec_ is not base64")
+		}
+	}
+	if len(secret) < minSecret {
+		return nil, fmt.Errorf("webhook.secret: it has less than %d bytes", minSecret)
+	}
+	return &Hook{url: c.Webhook.URL, name: u.Scheme + "://" + u.Host, secret: secret, client: caller()}, nil
+}
+
+// caller returns a client that calls what it is told to, and nothing else.
+func caller() http.Client {
+	return http.Client{
+		Timeout:       hookTime,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Post posts a body in JSON. id is the same each time the same event is posted, so that its receiver can leave out
+// what it has already. A status of 200 to 299 means that it was received; after an error it is posted again later.
+func (h *Hook) Post(ctx context.Context, id string, at time.Time, body []byte) error {
+	if len(body) > maxHookBody || id == "" || strings.ContainsFunc(id, unprintable) || strings.Contains(id, " ") {
+		return fmt.Errorf("webhook %s: the event %.80q has no identity in ASCII, or is larger than %d bytes", h.name,
+			id, maxHookBody)
+	}
+	stamp := strconv.FormatInt(at.Unix(), 10)
+	mac := hmac.New(sha256.New, h.secret)
+	fmt.Fprintf(mac, "%s.%s.%s", id, stamp, body)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("webhook %s: %w", h.name, bare(err))
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Webhook-Id", id)
+	r.Header.Set("Webhook-Timestamp", stamp)
+	r.Header.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	return call(&h.client, r, "webhook "+h.name)
+}
+
+// Ping calls a URL, whose answer has a status of 200 to 299. The error does not have the URL's path, which may be a
+// token.
+func Ping(ctx context.Context, to string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, to, nil)
+	if err != nil {
+		return fmt.Errorf("ping: %w", bare(err))
+	}
+	client := caller()
+	return call(&client, r, "ping "+r.URL.Scheme+"://"+r.URL.Host)
+}
+
+// call makes a request, and reads a part of the answer.
+func call(client *http.Client, r *http.Request, name string) error {
+	response, err := client.Do(r)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, bare(err))
+	}
+	defer response.Body.Close()
+	const enough = 64 << 10 // so that the connection can be used again
+	if _, err := io.CopyN(io.Discard, response.Body, enough); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: %w", name, bare(err))
+	}
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("%s answered %d", name, response.StatusCode)
+	}
+	return nil
+}
+
+// bare returns an error without the URL.
+func bare(err error) error {
+	if at, ok := errors.AsType[*url.Error](err); ok {
+		return at.Err
+	}
+	return err
+}
