@@ -105,6 +105,7 @@ var needs = map[operation.NeedKind]func(value string) string{
 	operation.NeedRenewal:  func(string) string { return "--renewal" },
 	operation.NeedRole:     func(role string) string { return "--role " + role },
 	operation.NeedWord:     func(string) string { return "--said TEXT" },
+	operation.NeedCancel:   func(string) string { return "--cancel" },
 	operation.NeedRootKey:  func(string) string { return "--root-key, $SEALANE_ROOT_KEY" },
 }
 

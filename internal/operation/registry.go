@@ -294,6 +294,7 @@ const (
 	NeedRole     = registry.NeedRole
 	NeedRootKey  = registry.NeedRootKey
 	NeedWord     = registry.NeedWord
+	NeedCancel   = registry.NeedCancel
 )
 
 // NeedKinds returns all kinds of needs.

@@ -92,6 +92,7 @@ const (
 	NeedRole     NeedKind = "role"      // the contact's role; Value has it
 	NeedRootKey  NeedKind = "root-key"  // the root key
 	NeedWord     NeedKind = "word"      // what the partner has said, who and how
+	NeedCancel   NeedKind = "cancel"    // that an order is taken back
 )
 
 // Needs of one kind without a value.
@@ -106,13 +107,14 @@ var (
 	Follower = Need{Kind: NeedRenewal}
 	RootKey  = Need{Kind: NeedRootKey}
 	Word     = Need{Kind: NeedWord}
+	Cancel   = Need{Kind: NeedCancel}
 )
 
 // NeedKinds returns all kinds, for front ends that must have words for each.
 func NeedKinds() []NeedKind {
 	return slices.Clone([]NeedKind{
 		NeedReason, NeedLast, NeedChange, NeedCallBack, NeedGrant, NeedReplace, NeedAsIs, NeedPartner, NeedAgain,
-		NeedRenewal, NeedRole, NeedRootKey, NeedWord,
+		NeedRenewal, NeedRole, NeedRootKey, NeedWord, NeedCancel,
 	})
 }
 

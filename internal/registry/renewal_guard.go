@@ -244,9 +244,9 @@ func (s *Session) ordered(tx Reader, n Renewal, _ string) error {
 			n.Successor, n.ID, cmp.Or(order.At, order.Given).Format(time.RFC3339)).
 			Then(Advice{Action: ActionRenewalOrder, ID: n.ID, Needs: []Need{Change}})
 	case s.registry.now().Before(order.At):
-		return Refuse("the activation of %s in renewal %s is ordered for %s: order it for an earlier time if it "+
-			"must be now",
-			n.Successor, n.ID, order.At.Format(time.RFC3339))
+		return Refuse("the activation of %s in renewal %s is ordered for %s: take that order back if it must be now",
+			n.Successor, n.ID, order.At.Format(time.RFC3339)).
+			Then(Advice{Action: ActionRenewalOrder, ID: n.ID, Needs: []Need{Cancel, Reason}})
 	}
 	return nil
 }

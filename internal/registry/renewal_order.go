@@ -17,11 +17,15 @@ type Order struct {
 }
 
 // OrderRenewal stores a person's order to activate the successor of a renewal, as part of a change.
-// Where two people decide, the change needs the second one.
+// Where two people decide, the change needs the second one. An order that counts is not replaced: two
+// people who order different times would not know of each other.
 func (s *Session) OrderRenewal(tx Tx, entry *Entry, n *Renewal, at time.Time, change string) error {
 	two, err := twoDecide(tx, n.Leg)
 	if err != nil {
 		return err
+	}
+	if n.ordered(two, s.registry.now()) {
+		return orderedAlready(*n)
 	}
 	if two {
 		asked := &second{
@@ -43,6 +47,32 @@ func (s *Session) OrderRenewal(tx Tx, entry *Entry, n *Renewal, at time.Time, ch
 	}
 	n.Changed = s.registry.now()
 	return tx.PutRenewal(n)
+}
+
+// ordered reports whether a renewal has an order of its own that counts, and is not done yet.
+func (n Renewal) ordered(two bool, now time.Time) bool {
+	o := n.Order
+	switch {
+	case o == nil || n.Activated != 0 && n.Partner != "":
+		return false
+	case two && n.Partner != "" && (o.Released == "" || o.Released == o.By):
+		return false // nobody else has agreed to it
+	}
+	return n.Partner == "" || !o.Lapsed(now, n)
+}
+
+func orderedAlready(n Renewal) error {
+	when := "as soon as it may be"
+	if at := n.Order.At; !at.IsZero() {
+		when = "for " + at.Format(time.RFC3339)
+	}
+	change := ""
+	if n.Order.Change != "" {
+		change = " (" + n.Order.Change + ")"
+	}
+	return Refuse("%s has ordered on %s that %s is activated %s%s: take that order back first, if it is to be another",
+		n.Order.By, n.Order.Given.Format(time.DateOnly), n.Successor, when, change).
+		Then(Advice{Action: ActionRenewalOrder, ID: n.ID, Needs: []Need{Cancel, Reason}})
 }
 
 // ActivatesAlone reports whether the successor of a renewal is activated by the word of one person, who
