@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/base64"
 	"errors"
@@ -131,15 +130,28 @@ func (p *report) part(part *multipart.Part, depth int) error {
 	return nil
 }
 
-// groups reads groups of fields, which are separated by empty lines.
+// groups reads groups of fields, which are separated by empty lines. It passes over lines that are no fields.
 func groups(r io.Reader, most int) (list []textproto.MIMEHeader) {
-	for t := textproto.NewReader(bufio.NewReader(r)); len(list) < most; {
-		fields, err := t.ReadMIMEHeader()
-		if len(fields) > 0 {
-			list = append(list, fields)
-		}
-		if err != nil {
-			break
+	data, err := io.ReadAll(r)
+	if err != nil && len(data) == 0 {
+		return nil
+	}
+	fields, last := textproto.MIMEHeader{}, ""
+	for text := range strings.Lines(string(data) + "\n\n") {
+		text = strings.TrimRight(text, "\r\n")
+		name, value, ok := strings.Cut(text, ":")
+		switch {
+		case strings.TrimSpace(text) == "" && len(fields) > 0:
+			if list = append(list, fields); len(list) == most {
+				return list
+			}
+			fields, last = textproto.MIMEHeader{}, ""
+		case last != "" && strings.TrimLeft(text, " \t") != text: // it goes on
+			values := fields[last]
+			values[len(values)-1] += " " + strings.TrimSpace(text)
+		case ok:
+			last = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))
+			fields[last] = append(fields[last], strings.TrimSpace(value))
 		}
 	}
 	return list
@@ -189,8 +201,10 @@ func (p *report) bounce() (b Bounce, err error) {
 	return b, nil
 }
 
+// action returns what was done for a recipient, without the comment that some servers add.
 func action(fields textproto.MIMEHeader) string {
-	return strings.ToLower(strings.TrimSpace(fields.Get("Action")))
+	word, _, _ := strings.Cut(strings.TrimSpace(fields.Get("Action")), " ")
+	return strings.ToLower(word)
 }
 
 // typed returns the value behind its type, such as rfc822 or smtp.

@@ -11,7 +11,7 @@ import (
 type Event struct {
 	// UID is the same each time the calendar is made, so that programs replace the event.
 	UID string
-	// Summary and Description may have any characters.
+	// Summary and Description may have any characters. Line feeds of the description stay.
 	Summary, Description string
 	// At is when it is, and Stamp when it was changed last.
 	At, Stamp time.Time
@@ -29,7 +29,7 @@ func Calendar(name string, events []Event) []byte {
 	c.SetMethod(ics.MethodPublish)
 	c.SetName(line(name))
 	c.SetXWRCalName(line(name))
-	c.SetRefreshInterval(refresh, ics.WithValue("DURATION"))
+	c.SetRefreshInterval(refresh)
 	c.SetXPublishedTTL(refresh)
 	for _, e := range events {
 		one := c.AddEvent(line(e.UID))

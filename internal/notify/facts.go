@@ -169,18 +169,19 @@ func (f Facts) Named() string {
 
 // Ends says when the certificates end, as a subject does.
 func (f Facts) Ends() string {
-	c, verb := f.First(), "ends"
+	c := f.First()
 	switch several := len(f.Certificates) > 1; {
 	case len(f.Certificates) == 0:
 		return ""
 	case several && c.Ended():
-		return fmt.Sprintf("end, the first %s", c.Left())
+		return fmt.Sprintf("end, the first %s, on %s", c.Left(), c.EndDay())
 	case several:
 		return fmt.Sprintf("end, the first on %s (%s)", c.EndDay(), c.Left())
 	case c.Ended():
-		verb = "ended"
+		return fmt.Sprintf("%s, on %s", c.Left(), c.EndDay())
+	default:
+		return fmt.Sprintf("ends on %s (%s)", c.EndDay(), c.Left())
 	}
-	return fmt.Sprintf("%s on %s (%s)", verb, c.EndDay(), c.Left())
 }
 
 // printable returns the facts with values that a mail can show.

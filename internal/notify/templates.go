@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+	"unicode/utf8"
 
 	"github.com/sealane/sealane/internal/readlimit"
 )
@@ -39,6 +41,7 @@ var builtin embed.FS
 var (
 	textLayout = template.Must(template.ParseFS(builtin, "builtin/layout.txt"))
 	htmlLayout = htmltemplate.Must(htmltemplate.ParseFS(builtin, "builtin/layout.html"))
+	answer     = template.Must(template.ParseFS(builtin, "builtin/answer.txt"))
 )
 
 // maxTemplate limits the file of a template, in bytes.
@@ -133,35 +136,36 @@ func (t *Templates) render(f Facts, r replacement) (subject, text, html string, 
 		return "", "", "", fmt.Errorf("there is no mail of the kind %q", f.Kind)
 	}
 	page := layout{Facts: f}
-	if page.Opening, err = paragraphs(own, "opening", f); err != nil {
+	for _, part := range []struct {
+		list *[]string
+		from *template.Template
+	}{{&page.Opening, own.Lookup("opening")}, {&page.Steps, own.Lookup("steps")}, {&page.Answer, answer}} {
+		if *part.list, err = paragraphs(part.from, f); err != nil {
+			return "", "", "", err
+		}
+	}
+	first := cmp.Or(r.subject, own.Lookup(partSubject))
+	if subject, err = execute(first, f); err != nil {
 		return "", "", "", err
 	}
-	if page.Steps, err = paragraphs(own, "steps", f); err != nil {
-		return "", "", "", err
+	if subject = strings.TrimSpace(subject); r.subject != nil {
+		if err := checkSubject(subject); err != nil {
+			return "", "", "", fmt.Errorf("%s: %w", r.subject.Name(), err)
+		}
 	}
-	if r.subject != nil {
-		subject, err = execute(r.subject.Execute, f)
+	page.Subject = subject
+	if r.text != nil {
+		text, err = execute(r.text, f)
 	} else {
-		subject, err = execute(own.Lookup(partSubject).Execute, f)
-	}
-	if subject = strings.TrimSpace(subject); err != nil {
-		return "", "", "", err
-	}
-	if err := checkSubject(subject); err != nil {
-		return "", "", "", fmt.Errorf("%s: %w", r.subject.Name(), err)
-	}
-	if page.Subject = subject; r.text != nil {
-		text, err = execute(r.text.Execute, f)
-	} else {
-		text, err = execute(textLayout.Execute, page)
+		text, err = execute(textLayout, page)
 	}
 	if err != nil {
 		return "", "", "", err
 	}
 	if r.html != nil {
-		html, err = execute(r.html.Execute, f)
+		html, err = execute(r.html, f)
 	} else {
-		html, err = execute(htmlLayout.Execute, page)
+		html, err = execute(htmlLayout, page)
 	}
 	if err != nil {
 		return "", "", "", err
@@ -172,33 +176,65 @@ func (t *Templates) render(f Facts, r replacement) (subject, text, html string, 
 // layout is what the built-in layouts get.
 type layout struct {
 	Facts
-	Subject        string
-	Opening, Steps []string // paragraphs
+	Subject string
+
+	Opening, Steps, Answer []string // paragraphs
 }
 
-// paragraphs executes a part of a built-in template.
-func paragraphs(t *template.Template, name string, f Facts) (list []string, err error) {
-	text, err := execute(t.Lookup(name).Execute, f)
+// paragraphs executes a built-in template, and returns its paragraphs in lines of a mail's length.
+func paragraphs(t *template.Template, f Facts) (list []string, err error) {
+	text, err := execute(t, f)
 	for one := range strings.SplitSeq(text, "\n\n") {
-		if one = strings.TrimSpace(one); one != "" {
+		if one = wrap(one); one != "" {
 			list = append(list, one)
 		}
 	}
 	return list, err
 }
 
+// wrap returns text in lines of up to 76 characters.
+func wrap(text string) string {
+	const width = 76
+	var b strings.Builder
+	column := 0
+	for word := range strings.FieldsSeq(text) {
+		length := utf8.RuneCountInString(word)
+		switch {
+		case column == 0:
+		case column+1+length > width:
+			b.WriteByte('\n')
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += length
+	}
+	return b.String()
+}
+
 // execute returns what a template writes, up to a limit.
-func execute(to func(io.Writer, any) error, data any) (string, error) {
+func execute(t interface {
+	Name() string
+	Execute(w io.Writer, data any) error
+}, data any) (string, error) {
 	w := limited{}
-	err := to(&w, data)
+	err := t.Execute(&w, data)
+	if errors.Is(err, errLong) {
+		err = fmt.Errorf("%s: %w", t.Name(), err)
+	}
 	return w.b.String(), err
 }
 
+// limited takes as many bytes as a mail may have.
 type limited struct{ b bytes.Buffer }
+
+var errLong = fmt.Errorf("its output has more than %d bytes", maxRendered)
 
 func (w *limited) Write(p []byte) (int, error) {
 	if w.b.Len()+len(p) > maxRendered {
-		return 0, fmt.Errorf("the output has more than %d bytes", maxRendered)
+		return 0, errLong
 	}
 	return w.b.Write(p)
 }

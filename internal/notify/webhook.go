@@ -91,6 +91,9 @@ func Ping(ctx context.Context, to string) error {
 	if err != nil {
 		return fmt.Errorf("ping: %w", bare(err))
 	}
+	if r.URL.Host == "" || r.URL.Scheme != "https" && r.URL.Scheme != "http" {
+		return errors.New("ping: it is not a URL with https")
+	}
 	client := caller()
 	return call(&client, r, "ping "+r.URL.Scheme+"://"+r.URL.Host)
 }
