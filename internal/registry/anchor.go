@@ -60,6 +60,42 @@ func (r *Registry) Anchor(ctx context.Context, a *audit.Anchorer) (head audit.He
 	return head, errors.Join(a.Write(ctx, head), r.storeStatus(ctx, a))
 }
 
+// AnchorLook is what is known of an anchor.
+type AnchorLook struct {
+	audit.AnchorStatus
+	// Expected reports whether the registry's own setting names it. Else it is that of a program.
+	Expected bool
+	// Contradiction says why the audit log can't be the one whose head was written there; empty: it can.
+	Contradiction string
+}
+
+// LookAtAnchors returns the registry's anchors, and others that programs have written to, as programs have
+// found them.
+func LookAtAnchors(tx Reader) (all []AnchorLook, err error) {
+	stored, err := anchorStatus(tx)
+	if err != nil && !errors.Is(err, errStatus) {
+		return nil, err
+	}
+	for _, name := range namesOfAnchors(tx) {
+		all = append(all, AnchorLook{AnchorStatus: audit.AnchorStatus{Anchor: name}, Expected: true})
+	}
+	for _, s := range stored {
+		at := slices.IndexFunc(all, func(a AnchorLook) bool { return a.Anchor == s.Anchor })
+		if at < 0 {
+			all, at = append(all, AnchorLook{}), len(all)
+		}
+		all[at].AnchorStatus = s
+		contradiction, err := s.Check(tx)
+		if err != nil {
+			return nil, err
+		}
+		if contradiction != nil {
+			all[at].Contradiction = contradiction.Error()
+		}
+	}
+	return all, nil
+}
+
 var errStatus = errors.New("the stored status of the anchors is damaged, and begun anew")
 
 func anchorStatus(tx Reader) (all []audit.AnchorStatus, err error) {

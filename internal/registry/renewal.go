@@ -199,6 +199,22 @@ func (r Renewal) Emergency(tx Reader) (bool, error) {
 	return state == Compromised, err
 }
 
+// NeedsSomebody reports whether a person, a partner or a program has to act before the renewal can end. Else
+// only time has to go by, or it has ended.
+func (r Renewal) NeedsSomebody() bool {
+	switch {
+	case r.Step.Closed():
+		return false
+	case r.Hold != nil:
+		return true
+	case r.Step == RenewalActive:
+		return r.Everywhere.IsZero() || r.Owner == Theirs
+	case r.Step == RenewalTold:
+		return r.Mail == nil || r.Mail.Sent.IsZero()
+	}
+	return true
+}
+
 // IsRenewal reports whether an identity is that of a renewal.
 func IsRenewal(id string) bool { return len(id) > 2 && id[:2] == "n-" }
 

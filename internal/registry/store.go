@@ -175,6 +175,10 @@ type Reader interface {
 	// of a time.
 	Observed(since time.Time) ([]ObservedDay, error)
 
+	// Concerned returns the most urgent rows of a concern, and how many there are. A program of an earlier
+	// version may have stored rows that are no concern: they are among them, and are read to see that.
+	Concerned(ConcernQuery) (rows []Concerned, all int, err error)
+
 	Person(id string) (Person, error)
 	PersonBySHA256(sum []byte) (Person, error)
 	People() ([]Person, error)

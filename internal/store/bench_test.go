@@ -125,6 +125,11 @@ func atLeast(got, want int) error {
 func benchPartner(i int) string { return fmt.Sprintf("partner-%06d", i) }
 func benchKeyID(i int) string   { return fmt.Sprintf("key-%06d", i) }
 
+// benchCertificate is the identity of the n-th certificate of a partner.
+func benchCertificate(i, n int) string {
+	return fmt.Sprintf("%x", benchBytes(i, "id "+strconv.Itoa(n)))[:32]
+}
+
 // benchBytes are different for each number and purpose, and always the same.
 func benchBytes(i int, purpose string) []byte {
 	h := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(purpose), uint64(i)))
@@ -154,7 +159,7 @@ func fill(tx registry.Tx, from, to int) error {
 		}
 		for n, state := range []registry.State{registry.Retired, registry.Active, registry.Staged} {
 			c := registry.Certificate{
-				ID: fmt.Sprintf("%x", benchBytes(i, "id "+strconv.Itoa(n)))[:32], Owner: registry.Theirs,
+				ID: benchCertificate(i, n), Owner: registry.Theirs,
 				Partner: name, Profile: "riskos",
 				Environment: "PROD", KeyID: benchKeyID(i), State: state, CommonName: name, Issuer: "CN=CA",
 				Serial: "0a", Bits: 2048,

@@ -34,7 +34,7 @@ var certificateTable = &table[registry.Certificate]{
 		number("added", func(c *registry.Certificate) *int64 { return &c.Added }),
 		names(registry.Certificate.SearchTexts),
 		sha1Column,
-	}, whileListed()),
+	}, whileListed(), concernColumns),
 	long: []column[registry.Certificate]{
 		blob("der", func(c *registry.Certificate) *[]byte { return &c.DER }),
 		blobOrNull("file", func(c *registry.Certificate) *[]byte { return &c.Provenance.File }).onlyWhole(),

@@ -28,23 +28,21 @@ var repeatedColumns = []column[registry.Certificate]{
 func whileListed() []column[registry.Certificate] {
 	var all []column[registry.Certificate]
 	for _, c := range repeatedColumns {
-		repeated := computed(c.name, func(row *registry.Certificate) any {
+		all = append(all, computed(c.name, func(row *registry.Certificate) any {
 			if !storable(c.value(row)) {
 				return ""
 			}
 			return c.value(row)
-		})
-		repeated.repeats = true
-		all = append(all, repeated)
+		}))
 	}
-	return append(all, computed("listed", func(row *registry.Certificate) any {
+	return holdWhile(append(all, computed("listed", func(row *registry.Certificate) any {
 		for _, c := range repeatedColumns {
 			if !storable(c.value(row)) {
 				return int64(0)
 			}
 		}
 		return row.Version + 1 // which the row has once it is stored
-	}))
+	})))
 }
 
 // storable reports whether both databases can store a value.

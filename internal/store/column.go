@@ -22,7 +22,9 @@ type column[T any] struct {
 	from  string            // the expression to read instead of the column
 	large bool              // lists omit the column; an empty value keeps the stored one
 
-	repeats bool // the column repeats a member of the body, and holds while the column listed says so
+	// while is the column that says whether this one holds, which repeats what is in the body: it has the
+	// version of the row that both were stored with. It is its own. Empty: the column always holds.
+	while string
 }
 
 // member returns the column that stores the member which of points to.

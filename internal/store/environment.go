@@ -17,7 +17,7 @@ var environmentTable = &table[registry.Environment]{
 		text("partner", func(e *registry.Environment) *string { return &e.Partner }),
 		text("name", func(e *registry.Environment) *string { return &e.Name }),
 	},
-	columns: []column[registry.Environment]{
+	columns: append([]column[registry.Environment]{
 		textOrNull("account", func(e *registry.Environment) *string { return &e.Account }),
 		text("sealing", func(e *registry.Environment) *sealane.Sealing { return &e.Sealing }),
 		text("caller", func(e *registry.Environment) *sealane.SenderAuth { return &e.SenderAuth }),
@@ -29,7 +29,7 @@ var environmentTable = &table[registry.Environment]{
 		document("rotation", func(e *registry.Environment) *registry.Rotation { return &e.Rotation }),
 		number("max_payload", func(e *registry.Environment) *int { return &e.MaxPayload }),
 		names(registry.Environment.SearchTexts),
-	},
+	}, noted(func(e *registry.Environment) *int64 { return &e.Version }, contactsColumn)...),
 	version: func(e *registry.Environment) *int64 { return &e.Version },
 	body:    true,
 }

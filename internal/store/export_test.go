@@ -162,3 +162,16 @@ func (o Options) WithTimes(patience, idle time.Duration) Options {
 	o.patience, o.idle = patience, idle
 	return o
 }
+
+// ConcernPlans returns how the database would find the rows of a concern, and their number.
+func (s *Store) ConcernPlans(ctx context.Context, q registry.ConcernQuery) (rows, count string, err error) {
+	written, counted, args, err := concernedRows(q)
+	if err != nil {
+		return "", "", err
+	}
+	if count, err = s.plan(ctx, counted, args); err != nil {
+		return "", "", err
+	}
+	rows, err = s.plan(ctx, written+" LIMIT ?", append(args, 20))
+	return rows, count, err
+}

@@ -12,7 +12,7 @@ var keyPairTable = &table[registry.KeyPair]{
 	key: []column[registry.KeyPair]{
 		text("id", func(k *registry.KeyPair) *string { return &k.ID }),
 	},
-	columns: []column[registry.KeyPair]{
+	columns: append([]column[registry.KeyPair]{
 		text("profile", func(k *registry.KeyPair) *string { return &k.Profile }),
 		textOrNull("partner", func(k *registry.KeyPair) *string { return &k.Partner }),
 		text("environment", func(k *registry.KeyPair) *string { return &k.Environment }),
@@ -23,7 +23,7 @@ var keyPairTable = &table[registry.KeyPair]{
 		blob("spki", func(k *registry.KeyPair) *[]byte { return &k.SPKI }),
 		blob("sealed", func(k *registry.KeyPair) *[]byte { return &k.Sealed }),
 		number("added", func(k *registry.KeyPair) *int64 { return &k.Added }),
-	},
+	}, noted(func(k *registry.KeyPair) *int64 { return &k.Version }, pairAlarmed)...),
 	version: func(k *registry.KeyPair) *int64 { return &k.Version },
 	body:    true,
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"strings"
 )
 
@@ -16,8 +17,14 @@ import (
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// migrations are the statements that make each version of the database from the one before.
-type migrations [][]string
+// migrations make each version of the database from the one before.
+type migrations []migration
+
+// migration is what makes one version.
+type migration struct {
+	name       string // of its file, without the number and the suffix
+	statements []string
+}
 
 func readMigrations(files fs.FS) (migrations, error) {
 	names, err := fs.Glob(files, "migrations/*.sql")
@@ -30,7 +37,8 @@ func readMigrations(files fs.FS) (migrations, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, statements(string(text)))
+		_, title, _ := strings.Cut(strings.TrimSuffix(path.Base(name), ".sql"), "_")
+		all = append(all, migration{title, statements(string(text))})
 	}
 	return all, nil
 }
@@ -109,14 +117,15 @@ func (s *Store) step(ctx context.Context, last int64) (int64, error) {
 	}
 	next := have + 1
 	record := fmt.Sprintf("INSERT INTO schema_version (version) VALUES (%d)", next)
-	for _, statement := range append(s.migrations[have], record) {
+	m := s.migrations[have]
+	for _, statement := range append(m.statements, record) {
 		statement = s.dialect.types.Replace(statement)
 		s.options.trace(statement)
 		if _, err := t.ExecContext(ctx, statement); err != nil {
 			return 0, err
 		}
 	}
-	if fill := filled[next]; fill != nil {
+	if fill := filled[m.name]; fill != nil {
 		if err := fill(ctx, s, t); err != nil {
 			return 0, err
 		}

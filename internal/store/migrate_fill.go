@@ -7,9 +7,10 @@ import (
 )
 
 // filled fills new columns of a version of the database that SQL cannot compute, in the
-// transaction of the migration. Programs of the previous version do not know these columns.
-var filled = map[int64]func(context.Context, *Store, *sql.Tx) error{
-	2: fillFileSums, 5: fillNames, 9: fillListed,
+// transaction of the migration, which is named by its file. Programs of the previous version do not
+// know these columns.
+var filled = map[string]func(context.Context, *Store, *sql.Tx) error{
+	"certificates": fillFileSums, "find": fillNames, "inventory": fillListed, "todo": fillNoted,
 }
 
 // fillFileSums fills certificate.file_sha256.

@@ -14,7 +14,7 @@ var renewalTable = &table[registry.Renewal]{
 	key: []column[registry.Renewal]{
 		text("id", func(n *registry.Renewal) *string { return &n.ID }),
 	},
-	columns: []column[registry.Renewal]{
+	columns: append([]column[registry.Renewal]{
 		text("owner", func(n *registry.Renewal) *registry.Owner { return &n.Owner }),
 		text("partner", func(n *registry.Renewal) *string { return &n.Partner }),
 		text("profile", func(n *registry.Renewal) *string { return &n.Profile }),
@@ -24,7 +24,7 @@ var renewalTable = &table[registry.Renewal]{
 		text("campaign", func(n *registry.Renewal) *string { return &n.Campaign }),
 		text("step", func(n *registry.Renewal) *registry.RenewalStep { return &n.Step }),
 		instant("closed", func(n *registry.Renewal) *time.Time { return &n.Closed }),
-	},
+	}, noted(func(n *registry.Renewal) *int64 { return &n.Version }, renewalDue)...),
 	version: func(n *registry.Renewal) *int64 { return &n.Version },
 	body:    true,
 }

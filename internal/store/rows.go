@@ -86,16 +86,16 @@ func (d *table[T]) verified() selection[T] {
 // unlike returns the name of a computed column that does not have what is computed of the row.
 func (d *table[T]) unlike(row T, computed []column[T], stored []any) string {
 	*d.version(&row)-- // which it had when it was stored
-	listed := true
+	holds := map[string]bool{}
 	for i, c := range computed {
-		if c.name == "listed" { // else a program that does not know the columns stored the row: they do not count
-			listed = same(stored[i], c.value(&row))
+		if c.name == c.while { // else a program that does not know the columns stored the row: they do not count
+			holds[c.name] = same(stored[i], c.value(&row))
 		}
 	}
 	for i, c := range computed {
 		want := c.value(&row)
 		switch {
-		case (c.repeats || c.name == "listed") && !listed && sameType(stored[i], want):
+		case c.while != "" && !holds[c.while] && sameType(stored[i], want):
 		case c.null && (stored[i] == nil || want == nil): // it is not known, as where FIPS 140-3 is enforced
 		case !same(stored[i], want):
 			return c.name
