@@ -72,7 +72,11 @@ var verbs = map[operation.Action]func(operation.Advice) string{
 	operation.AddPerson.Action: func(operation.Advice) string {
 		return words("person add NAME", "--role approver")
 	},
-	operation.BlockKeys.Action: func(operation.Advice) string { return words("key block SHA256", "--reason TEXT") },
+	operation.SetAnchors.Action: func(operation.Advice) string {
+		return words("audit anchors ADDRESS --reason TEXT")
+	},
+	operation.AnchorAudit.Action: func(operation.Advice) string { return words("audit anchor") },
+	operation.BlockKeys.Action:   func(operation.Advice) string { return words("key block SHA256", "--reason TEXT") },
 }
 
 func profileChangeVerb(a operation.Advice) string {

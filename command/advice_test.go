@@ -48,7 +48,9 @@ func TestAdviceIsComplete(t *testing.T) {
 	for _, m := range asks.FindAllStringSubmatch(string(text), -1) {
 		reason[m[1]] = true
 	}
-	for _, folder := range []string{"../internal/registry", "../internal/exchange", "../internal/operation"} {
+	for _, folder := range []string{
+		"../internal/registry", "../internal/exchange", "../internal/todo", "../internal/operation",
+	} {
 		eachFile(t, folder, func(file *ast.File) {
 			ast.Inspect(file, func(n ast.Node) bool {
 				advice, is := n.(*ast.CompositeLit)

@@ -109,8 +109,8 @@ protocol that the partner uses), your keys, and theirs. To begin:
 
 Exit codes: 0 done; 1 failed; 2 wrong command line; 3 refused (a message, certificate,
 key ID or act); 4 the partner answered with an error; 5 the request may have been
-processed, but its answer cannot be used; 6 the act waits for a second person; 7 a
-renewal needs a person. With --json an error is a line of JSON on standard error.`,
+processed, but its answer cannot be used; 6 the act waits for a second person; 7 something
+needs a person (schedule pass, todo). With --json an error is a line of JSON on standard error.`,
 		Version:       thisBuild().String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -125,7 +125,8 @@ renewal needs a person. With --json an error is a line of JSON on standard error
 	rsaFlag(root)
 	addHelp(root)
 	inGroup(root, "daily", "Certificates and keys, day by day",
-		newStatus(), newShow(), newReceive(), newChecksum(), newApprove(), newReject(), newOffer(), newAlias(),
+		newTodo(), newStatus(), newPreflight(), newShow(), newReceive(), newChecksum(), newApprove(), newReject(),
+		newOffer(), newAlias(),
 		newInstalled(), newStage(), newActivate(), newRenewals(), newAsk(), newTold(), newMail(), newSent(),
 		newRollback(), newHold(), newRetire(), newRevoke(), newDismiss(), newExport(), newUndo(), newChallenge(),
 		newAnswer(), newProve())

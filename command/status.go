@@ -18,7 +18,7 @@ func newStatus() *cobra.Command {
 	c := &cobra.Command{
 		Use:        "status [PARTNER [ENVIRONMENT]]",
 		Short:      "Show where each certificate is, what comes next, and who has to act",
-		SuggestFor: []string{"preflight", "todo", "list"},
+		SuggestFor: []string{"list"},
 		Long: `Status without a partner lists all lanes. With a partner it lists the certificates of
 both sides, what comes next for each, and who has to act; and the renewals that are open,
 with their deadlines, what each key may be used for, and the nodes that are behind.

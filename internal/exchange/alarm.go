@@ -38,8 +38,8 @@ func (e Exchange) Dismiss(ctx context.Context, id string) error {
 	})
 }
 
-// nextOfAlarm returns what comes next for a key with an open alarm.
-func nextOfAlarm(a *registry.Alarm, id, partner, environment string) Next {
+// NextOfAlarm returns what comes next for a key with an open alarm.
+func NextOfAlarm(a *registry.Alarm, id, partner, environment string) Next {
 	return Next{
 		alarmText(a) + "; call its owner, and revoke it, or dismiss the alarm",
 		registry.Advice{

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/profile"
 )
 
 // withoutActive returns what comes next for a pair of ours in a lane that has no active one. used
@@ -96,6 +98,39 @@ func (p *preflight) damaged(err error) error {
 		}
 	}
 	return nil
+}
+
+// Needing returns the sides of profiles whose lanes need a key pair of ours, and those whose lanes need a
+// certificate of the partner.
+func Needing(tx registry.Reader) (ours, theirs []registry.Side, err error) {
+	names := profile.Names()
+	added, _, err := registry.Readable(tx.Profiles())
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range added {
+		names = append(names, p.Name)
+	}
+	for _, name := range names {
+		prof, err := registry.LoadProfile(tx, name)
+		if _, damaged := errors.AsType[*registry.DamagedRow](err); damaged { // its lanes say so themselves
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, side := range []sealane.Side{sealane.ServerSide, sealane.ClientSide} {
+			needed := needs(registry.Partner{Side: side}, prof)
+			of := registry.Side{Profile: name, Side: side}
+			if needed.ours {
+				ours = append(ours, of)
+			}
+			if needed.theirs {
+				theirs = append(theirs, of)
+			}
+		}
+	}
+	return ours, theirs, nil
 }
 
 // NeedsOurs reports whether the lanes with a partner need a key pair of ours.

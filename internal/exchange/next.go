@@ -42,7 +42,7 @@ func NextOf(c registry.Certificate, env registry.Environment, prof *profile.Prof
 		return registry.Advice{Action: a, ID: c.ID, Partner: c.Partner, Environment: c.Environment, Needs: needs}
 	}
 	if c.Alarm != nil && c.State.InUse() {
-		return nextOfAlarm(c.Alarm, c.ID, c.Partner, c.Environment)
+		return NextOfAlarm(c.Alarm, c.ID, c.Partner, c.Environment)
 	}
 	switch c.State {
 	case registry.Received:
@@ -119,7 +119,7 @@ func nextOfOurs(p registry.Partner, k registry.KeyPair, offer registry.Offer, pr
 	imported := k.Origin == registry.Imported
 	switch {
 	case k.Alarm != nil && k.State.InUse():
-		return nextOfAlarm(k.Alarm, k.ID, p.ID, k.Environment)
+		return NextOfAlarm(k.Alarm, k.ID, p.ID, k.Environment)
 	case k.State == registry.Retiring:
 		return Next{
 			"it still opens messages that come late; retire it when there are none",

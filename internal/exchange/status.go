@@ -37,34 +37,39 @@ type Standing struct {
 // that all partners share are among them. Without an environment it returns those of all.
 func Status(ctx context.Context, v *registry.Viewer, of lanes.Name) ([]Standing, error) {
 	var all []Standing
-	err := v.View(ctx, func(tx registry.Reader) error {
-		p, err := tx.Partner(of.Partner)
-		if err != nil {
-			return err
-		}
-		prof, err := registry.LoadProfile(tx, p.Profile)
-		if err != nil {
-			return err
-		}
-		environments, damaged, err := registry.Readable(environmentsOf(tx, of))
-		if err != nil {
-			return err
-		}
-		all = nil
-		for _, row := range damaged {
-			all = append(all, damagedStanding(row, p.ID, ""))
-		}
-		for _, env := range environments {
-			more, err := standingsIn(tx, p, env, prof, v.Time())
-			if err != nil {
-				return err
-			}
-			withDue(more, v.Time())
-			all = append(all, more...)
-		}
-		return nil
+	err := v.View(ctx, func(tx registry.Reader) (err error) {
+		all, err = StatusAt(tx, of, v.Time())
+		return err
 	})
 	return all, err
+}
+
+// StatusAt is Status in a transaction, as it is at a time.
+func StatusAt(tx registry.Reader, of lanes.Name, now time.Time) (all []Standing, err error) {
+	p, err := tx.Partner(of.Partner)
+	if err != nil {
+		return nil, err
+	}
+	prof, err := registry.LoadProfile(tx, p.Profile)
+	if err != nil {
+		return nil, err
+	}
+	environments, damaged, err := registry.Readable(environmentsOf(tx, of))
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range damaged {
+		all = append(all, damagedStanding(row, p.ID, ""))
+	}
+	for _, env := range environments {
+		more, err := standingsIn(tx, p, env, prof, now)
+		if err != nil {
+			return nil, err
+		}
+		withDue(more, now)
+		all = append(all, more...)
+	}
+	return all, nil
 }
 
 // environmentsOf returns the environment that is named, or all of the partner's.

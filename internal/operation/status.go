@@ -108,24 +108,8 @@ var Status = checking("Status",
 		if out.Renewals, err = openRenewals(ctx, v.Viewer, in); err != nil {
 			return out, err
 		}
-		root := v.checkRoot(ctx) // before the others, which need it
-		checks, ready, err := exchange.Preflight(ctx, v.Viewer, lanes.Name(in))
-		if err != nil {
-			return out, err
-		}
-		if root.Level != cert.OK {
-			needed, err := exchange.NeedsOurs(ctx, v.Viewer, in.Partner)
-			if err != nil {
-				return out, err
-			}
-			if !needed {
-				out.Checks, out.Ready = checks, ready
-				return out, nil
-			}
-		}
-		out.Checks = append([]Check{root}, checks...)
-		out.Ready = ready && root.Level != cert.Refused
-		return out, nil
+		out.Checks, out.Ready, err = v.preflight(ctx, v.checkRoot(ctx), lanes.Name(in))
+		return out, err
 	})
 
 // checkRoot loads the root key, and checks that it opens the registry's private keys. If

@@ -96,7 +96,8 @@ func concerning(tx registry.Tx, from, to int) error {
 			return err
 		}
 		leg := registry.Leg{Owner: registry.Theirs, Partner: partner, Profile: "riskos", Environment: "PROD"}
-		n := registry.Renewal{ID: "n-" + partner, Leg: leg, Replaces: benchCertificate(i, 1), Step: registry.RenewalAsked, Due: noon, Created: noon}
+		n := registry.Renewal{ID: "n-" + partner, Leg: leg, Replaces: benchCertificate(i, 1),
+			Step: registry.RenewalAsked, Due: noon, Created: noon}
 		if i%10 != 0 {
 			n.Step, n.Closed = registry.RenewalDone, noon
 		}

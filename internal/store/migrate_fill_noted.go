@@ -18,7 +18,8 @@ func fillNoted(ctx context.Context, s *Store, t *sql.Tx) error {
 		{`SELECT id, version, state, body FROM key_pair
 			WHERE id > ? ORDER BY id LIMIT 500`, []any{""}, keyPairNoted},
 		{`SELECT c.id, c.version, c.not_after, c.state, x.body
-			FROM certificate c JOIN certificate_text x ON x.id = c.id WHERE c.id > ? ORDER BY c.id LIMIT 500`, []any{""}, certificateNoted},
+			FROM certificate c JOIN certificate_text x ON x.id = c.id
+			WHERE c.id > ? ORDER BY c.id LIMIT 500`, []any{""}, certificateNoted},
 		{`SELECT id, version, owner, step, body FROM renewal
 			WHERE id > ? ORDER BY id LIMIT 500`, []any{""}, renewalNoted},
 	})

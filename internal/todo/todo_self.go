@@ -1,0 +1,76 @@
+package todo
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/renewal"
+)
+
+// schedule says that no schedule runs, where there is a key that one has to watch.
+func (l *look) schedule() error {
+	last, err := renewal.LastPass(l.tx, l.now)
+	if err != nil || l.Partner != "" || l.now.Sub(last) <= patience {
+		return err
+	}
+	used, damaged, err := registry.Readable(l.tx.Certificates(registry.CertificateQuery{
+		States: []registry.State{registry.Active}, Brief: true, Page: registry.Page{Limit: 1},
+	}))
+	if err != nil || len(used)+len(damaged) == 0 {
+		return err
+	}
+	text := "no schedule has worked for 60 days"
+	if !last.IsZero() {
+		text = "no schedule has worked since " + last.UTC().Format("2006-01-02 15:04 UTC")
+	}
+	l.add(Item{
+		Kind: Schedule, Since: last, Urgent: true,
+		Text: text + ": no renewal begins, and nobody is told that a key ends",
+		Next: exchange.Next{Text: "let one run, and find out why none did", Waits: exchange.WaitsForUs},
+	})
+	return nil
+}
+
+// lately is for how long an anchor of a program counts that the registry does not name.
+const lately = 7 * 24 * time.Hour
+
+// anchors are those to which heads of the audit log can't be written.
+func (l *look) anchors() error {
+	if l.Partner != "" {
+		return nil
+	}
+	all, err := registry.LookAtAnchors(l.tx)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		l.add(Item{
+			Kind: Anchor, Text: "the audit log has no anchor: nothing outside the database confirms it",
+			Next: exchange.Next{
+				Text: "name one", Waits: exchange.WaitsForUs,
+				Advice: registry.Advice{Action: registry.ActionAnchorsSet},
+			},
+		})
+	}
+	for _, a := range all {
+		i := Item{Kind: Anchor, Since: a.Since, Urgent: true, Next: exchange.Next{
+			Text: "put it in order, and write the head there", Waits: exchange.WaitsForUs,
+			Advice: registry.Advice{Action: registry.ActionAuditAnchor},
+		}}
+		switch {
+		case a.Contradiction != "":
+			i.Text, i.Since = a.Contradiction, a.At
+			i.Next = exchange.Next{Text: "verify the log against the anchor's heads", Waits: exchange.WaitsForUs}
+		case a.Failed != "" && (a.Expected || l.now.Sub(a.Tried) < lately):
+			i.Text = fmt.Sprintf("the head of the audit log can't be written to anchor %s: %s", a.Anchor, a.Failed)
+		case a.Expected && a.Last.Seq == 0:
+			i.Text = fmt.Sprintf("nothing was written to anchor %s yet", a.Anchor)
+		default:
+			continue
+		}
+		l.add(i)
+	}
+	return nil
+}
