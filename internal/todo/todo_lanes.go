@@ -145,7 +145,7 @@ func (l *look) loosened() error {
 			"use mutual TLS"},
 		{AcceptsSHA1, registry.ConcernSHA1,
 			func(e registry.Environment) bool { return e.AcceptRSAOAEP != "" },
-			func(e registry.Environment) string { return "RSA-OAEP with SHA-1 is accepted: " + e.AcceptRSAOAEP },
+			func(e registry.Environment) string { return "OAEP with SHA-1 is accepted: " + e.AcceptRSAOAEP },
 			"have the partner use SHA-256"},
 	} {
 		q := registry.ConcernQuery{Concern: one.concern}
