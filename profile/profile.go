@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/readlimit"
@@ -188,11 +189,7 @@ func Source(name string) ([]byte, error) {
 // .yaml, it reads that file.
 func Load(nameOrFile string) (*Profile, error) {
 	if !strings.ContainsAny(nameOrFile, `/\`) && !strings.HasSuffix(nameOrFile, ".yaml") {
-		data, err := Source(nameOrFile)
-		if err != nil {
-			return nil, err
-		}
-		return Parse(data)
+		return loadEmbedded(nameOrFile)
 	}
 	data, err := readlimit.File(nameOrFile, maxFile)
 	if err != nil {
@@ -202,6 +199,25 @@ func Load(nameOrFile string) (*Profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", nameOrFile, err)
 	}
+	return p, nil
+}
+
+// parsed has the embedded profiles that were parsed, by their names. Nobody changes these.
+var parsed sync.Map
+
+func loadEmbedded(name string) (*Profile, error) {
+	if p, done := parsed.Load(name); done {
+		return p.(*Profile).Clone(), nil
+	}
+	data, err := Source(name)
+	if err != nil {
+		return nil, err
+	}
+	p, err := Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	parsed.Store(name, p.Clone())
 	return p, nil
 }
 

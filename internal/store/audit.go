@@ -78,5 +78,5 @@ func (t *tx) AppendAudit(r audit.Record) error {
 }
 
 func (t *tx) AuditRecords(after int64, limit int) ([]audit.Record, error) {
-	return list(t, "audit log", auditTable.listed(), " WHERE seq > ? ORDER BY seq LIMIT ?", after, max(limit, 0))
+	return list(t, "audit log", auditTable.listed(), " WHERE seq > ? ORDER BY seq"+upTo, after, max(limit, 0))
 }

@@ -25,7 +25,7 @@ func (t *tx) BlockedAfter(p registry.Page) ([]registry.Blocked, error) {
 	if err != nil {
 		return nil, registry.Refuse("%q is no checksum", p.After)
 	}
-	return list(t, "blocked keys", blockedTable.listed(), " WHERE spki_sha256 > ? ORDER BY spki_sha256 LIMIT ?",
+	return list(t, "blocked keys", blockedTable.listed(), " WHERE spki_sha256 > ? ORDER BY spki_sha256"+upTo,
 		notNull(after), limit(p))
 }
 

@@ -161,5 +161,5 @@ func certificatePage(q registry.CertificateQuery) (condition string, args []any)
 	after, until := q.Arrived.After, q.Arrived.Until
 	found.where(after.ID != "", "(added, id) > (?, ?)", after.Added, after.ID)
 	found.where(until.ID != "", "(added, id) <= (?, ?)", until.Added, until.ID)
-	return found.conditionsOnly() + " ORDER BY added, id LIMIT ?", append(found.args, limit(q.Page))
+	return found.conditionsOnly() + " ORDER BY added, id" + upTo, append(found.args, limit(q.Page))
 }

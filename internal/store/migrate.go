@@ -159,8 +159,11 @@ func (t *tx) version() (int64, error) {
 }
 
 // fits refuses a database that another program has upgraded beyond what this one can work
-// with. It is checked in each transaction, because programs run for months.
+// with. It is checked in each transaction, because programs run for months. Memory has no other program.
 func (t *tx) fits() error {
+	if t.store.options.Memory {
+		return nil
+	}
 	version, err := t.version()
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ func (t *tx) PutOffer(o *registry.Offer) error { return put(t, offerTable, o) }
 func (t *tx) OpenOffers(pair string, n int) ([]string, error) {
 	return texts(t, fmt.Sprintf("open offers of key pair %q", pair),
 		"SELECT partner FROM offer WHERE key_pair = ? AND at > 0 AND confirmed <= 0 AND "+notArchived+
-			" ORDER BY partner LIMIT ?", pair, n)
+			" ORDER BY partner"+upTo, pair, n)
 }
 
 // OfferCounts counts by the primary key, which begins with the pair.
@@ -70,7 +70,7 @@ func (t *tx) OfferCounts(pairs []string) (map[string]registry.OfferCount, error)
 func (t *tx) Unoffered(k registry.KeyPair, successor string, n int) ([]string, error) {
 	return texts(t, fmt.Sprintf("partners without an offer of %q", successor), relying+laterActive+`
 		AND NOT EXISTS (SELECT 1 FROM offer f WHERE f.partner = e.partner AND f.key_pair = ? AND
-			(f.at > 0 OR f.confirmed > 0)) ORDER BY e.partner LIMIT ?`, k.ID, k.Profile, k.Environment, successor, n)
+			(f.at > 0 OR f.confirmed > 0)) ORDER BY e.partner`+upTo, k.ID, k.Profile, k.Environment, successor, n)
 }
 
 // Unanswered reads by the key pair.
@@ -78,7 +78,7 @@ func (t *tx) Unanswered(pair string, before time.Time, n int) ([]string, error) 
 	return texts(t, fmt.Sprintf("unanswered offers of key pair %q", pair),
 		"SELECT partner FROM offer WHERE key_pair = ? AND at > 0 AND at < ? AND confirmed <= 0 AND installed <= "+
 			"0 AND "+
-			notArchived+" ORDER BY partner LIMIT ?", pair, before.UnixMicro(), n)
+			notArchived+" ORDER BY partner"+upTo, pair, before.UnixMicro(), n)
 }
 
 // OfferedSince reads by the key pair.
@@ -104,7 +104,7 @@ func (t *tx) Relying(k registry.KeyPair, n int) ([]string, error) {
 		return nil, nil
 	}
 	what := fmt.Sprintf("partners that rely on key pair %q", k.ID)
-	return texts(t, what, relying+without+" ORDER BY e.partner LIMIT ?", k.ID, k.Profile, k.Environment, n)
+	return texts(t, what, relying+without+" ORDER BY e.partner"+upTo, k.ID, k.Profile, k.Environment, n)
 }
 
 // relying are the partners who have confirmed a shared pair.

@@ -34,7 +34,7 @@ type outsideQuery struct {
 	args                func(lanes.Name) []any
 }
 
-const newestOutside = " ORDER BY added DESC, id LIMIT ?"
+const newestOutside = " ORDER BY added DESC, id" + upTo
 
 func (q outsideQuery) statement(n lanes.Name) (written string, args []any) {
 	return q.selected + " WHERE " + q.condition + newestOutside, append(q.args(n), int64(lanes.MostOutside))

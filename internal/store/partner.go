@@ -35,7 +35,7 @@ func (t *tx) Partner(id string) (registry.Partner, error) {
 }
 
 func (t *tx) Partners(page registry.Page) ([]registry.Partner, error) {
-	return list(t, "partners", partnerTable.listed(), " WHERE id > ? ORDER BY id LIMIT ?", page.After, limit(page))
+	return list(t, "partners", partnerTable.listed(), " WHERE id > ? ORDER BY id"+upTo, page.After, limit(page))
 }
 
 func (t *tx) PutPartner(p *registry.Partner) error { return put(t, partnerTable, p) }

@@ -33,7 +33,7 @@ func oneOf[S ~string](q *query, column string, values []S) {
 // page returns the end of a statement, from its conditions on.
 func (q *query) page(page registry.Page) (written string, args []any) {
 	q.where(page.After != "", "id > ?", page.After)
-	return q.conditionsOnly() + " ORDER BY id LIMIT ?", append(q.args, limit(page))
+	return q.conditionsOnly() + " ORDER BY id" + upTo, append(q.args, limit(page))
 }
 
 // conditionsOnly returns the conditions as a part of a statement.
@@ -43,6 +43,10 @@ func (q *query) conditionsOnly() string {
 	}
 	return " WHERE " + strings.Join(q.conditions, " AND ")
 }
+
+// upTo ends a statement after a number of rows. SQLite prepares "LIMIT ?" again for each value, because it
+// would plan by the value; it does not look into an expression.
+const upTo = " LIMIT CAST(? AS BIGINT)"
 
 func limit(page registry.Page) int {
 	switch {

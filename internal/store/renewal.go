@@ -68,7 +68,7 @@ func (t *tx) Renewals(q registry.RenewalQuery) ([]registry.Renewal, error) {
 		}
 		add("step IN ("+placeholders(len(steps))+")", steps...)
 	}
-	where := " WHERE " + strings.Join(conditions, " AND ") + " ORDER BY id LIMIT ?"
+	where := " WHERE " + strings.Join(conditions, " AND ") + " ORDER BY id" + upTo
 	return list(t, "renewals", renewalTable.listed(), where, append(args, limit(q.Page))...)
 }
 

@@ -36,7 +36,7 @@ func (t *tx) Requests(q registry.RequestQuery) ([]registry.Request, error) {
 	if q.By != "" {
 		conditions, args = append(conditions, "person = ?"), append(args, q.By)
 	}
-	where := " WHERE " + strings.Join(conditions, " AND ") + " ORDER BY id LIMIT ?"
+	where := " WHERE " + strings.Join(conditions, " AND ") + " ORDER BY id" + upTo
 	return list(t, "requests", requestTable.listed(), where, append(args, limit(q.Page))...)
 }
 

@@ -47,7 +47,7 @@ func environmentsLike(containing string, n int) (condition string, args []any) {
 	var found query
 	found.containing(containing)
 	return " WHERE (partner, name) IN (SELECT partner, name FROM environment" + found.conditionsOnly() +
-		" ORDER BY partner, name LIMIT ?) ORDER BY partner, name", append(found.args, n)
+		" ORDER BY partner, name" + upTo + ") ORDER BY partner, name", append(found.args, n)
 }
 
 func (t *tx) APIKeysLike(containing string, n int) ([]registry.APIKey, error) {
@@ -121,7 +121,7 @@ func auditLike(q registry.AuditQuery) (condition string, args []any) {
 	if q.Oldest {
 		order = ""
 	}
-	return found.conditionsOnly() + " ORDER BY seq" + order + " LIMIT ?", append(found.args, max(q.Limit, 0))
+	return found.conditionsOnly() + " ORDER BY seq" + order + upTo, append(found.args, max(q.Limit, 0))
 }
 
 // auditTime returns a time as the column has it, without the part of a second: that of a record

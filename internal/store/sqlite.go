@@ -48,6 +48,9 @@ func openSQLite(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Memory {
+		return openSQLitePools(path, o, "&vfs=memdb"), nil
+	}
 	if readOnly(path) {
 		return openSQLiteCopy(path, o)
 	}
@@ -62,17 +65,18 @@ func openSQLite(path string, o Options) (*Store, error) {
 	if err := checkWriters(path); err != nil {
 		return nil, err
 	}
+	return openSQLitePools(path, o, ""), nil
+}
+
+// openSQLitePools opens a database that may be changed. more are further parameters of its name.
+func openSQLitePools(path string, o Options, more string) *Store {
 	s := &Store{dialect: sqliteDialect(), name: path, options: o}
 	common := []string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}
-	if s.writer, err = sql.Open("sqlite", sqliteName(path, append(common, "cache_size(-65536)")...)); err != nil {
-		return nil, err
-	}
+	s.writer = sql.OpenDB(connector(sqliteName(path, append(common, "cache_size(-65536)")...) + more))
 	for _, pool := range []**sql.DB{&s.reader, &s.watch} {
-		if *pool, err = sql.Open("sqlite", sqliteName(path, append(common, "query_only(1)")...)); err != nil {
-			return nil, err
-		}
+		*pool = sql.OpenDB(connector(sqliteName(path, append(common, "query_only(1)")...) + more))
 	}
-	return s, nil
+	return s
 }
 
 // readOnly reports whether nobody may change a file, such as an auditor's copy of a registry.
@@ -91,22 +95,18 @@ func openSQLiteCopy(path string, o Options) (*Store, error) {
 	s := &Store{dialect: sqliteDialect(), name: path + " (read-only)", options: o}
 	name := sqliteName(path, "query_only(1)") + "&mode=ro&immutable=1"
 	for _, pool := range []**sql.DB{&s.writer, &s.reader, &s.watch} {
-		var err error
-		if *pool, err = sql.Open("sqlite", name); err != nil {
-			return nil, err
-		}
+		*pool = sql.OpenDB(connector(name))
 	}
 	return s, nil
 }
 
-// sqliteName returns the name for the driver. Transactions that write take the write lock
-// when they begin: if they took it later, what they have read could be out of date.
+// sqliteName returns the name for the driver.
 func sqliteName(path string, pragmas ...string) string {
 	path = filepath.ToSlash(path)
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // C:/…
 	}
-	query := url.Values{"_txlock": {"immediate"}, "_busy_timeout": {"1000"}, "_dqs": {"0"}, "_pragma": pragmas}
+	query := url.Values{"_busy_timeout": {"1000"}, "_dqs": {"0"}, "_pragma": pragmas}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode()
 }
 

@@ -37,6 +37,10 @@ type Options struct {
 	// hold no values.
 	Trace func(statement string)
 
+	// Memory keeps the database of a path in memory, until it is closed: tests use it where they need
+	// many. Readers and writers wait for each other. It has no effect on PostgreSQL.
+	Memory bool
+
 	files fs.FS // the migrations; nil: those of this program
 
 	patience time.Duration // 0: see the constant
