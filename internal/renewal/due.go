@@ -21,21 +21,26 @@ func (p *pass) due(ctx context.Context) error {
 	for looked := 0; looked < duePage; {
 		var page []registry.Certificate
 		var damaged registry.DamagedRows
+		var due []time.Time // when those of the page are due; zero: not yet
 		err := p.session.View(ctx, func(tx registry.Reader) (err error) {
-			page, damaged, err = registry.Readable(tx.Certificates(q))
+			if page, damaged, err = registry.Readable(tx.Certificates(q)); err == nil {
+				due, err = p.dueOf(tx, page)
+			}
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		for _, c := range page {
+		for i, c := range page {
 			q.After = max(q.After, c.ID)
-			if err := p.begin(ctx, c); err != nil {
+			if due[i].IsZero() {
+				continue
+			}
+			if err := p.begin(ctx, c, due[i]); err != nil {
 				if ctx.Err() != nil || errors.Is(err, registry.ErrStore) {
 					return err
 				}
-				p.report.wait(&p.report.Alarms, registry.Renewal{Leg: registry.Leg{Partner: c.Partner}},
-					"whether certificate %s is due can't be seen: %v", c.ID, err)
+				p.unseen(c, err)
 			}
 		}
 		for _, row := range damaged {
@@ -55,41 +60,61 @@ func (p *pass) due(ctx context.Context) error {
 	return p.expire(ctx)
 }
 
-// begin begins the renewal of an active key, if it is due and none is open.
-func (p *pass) begin(ctx context.Context, c registry.Certificate) error {
-	leg := registry.Leg{Owner: c.Owner, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment}
-	id := c.ID
+// unseen reports a certificate whose row or environment can't be read.
+func (p *pass) unseen(c registry.Certificate, err error) {
+	p.report.wait(&p.report.Alarms, registry.Renewal{Leg: registry.Leg{Partner: c.Partner}},
+		"whether certificate %s is due can't be seen: %v", c.ID, err)
+}
+
+// legOf returns the leg of a certificate.
+func legOf(c registry.Certificate) registry.Leg {
+	return registry.Leg{Owner: c.Owner, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment}
+}
+
+// dueOf returns when certificates were due, or zero for those that are not yet, or whose renewal is open.
+func (p *pass) dueOf(tx registry.Reader, page []registry.Certificate) ([]time.Time, error) {
+	due := make([]time.Time, len(page))
+	for i, c := range page {
+		at, err := p.dueAt(tx, c)
+		if err != nil && errors.Is(err, registry.ErrStore) {
+			return nil, err
+		}
+		if err != nil {
+			p.unseen(c, err)
+		}
+		due[i] = at
+	}
+	return due, nil
+}
+
+func (p *pass) dueAt(tx registry.Reader, c registry.Certificate) (due time.Time, err error) {
+	var r registry.Rotation
+	if c.Partner != "" {
+		partner, err := tx.Partner(c.Partner)
+		if err != nil || !partner.Archived.IsZero() {
+			return due, err
+		}
+		env, err := tx.Environment(c.Partner, c.Environment)
+		if err != nil {
+			return due, err
+		}
+		r = env.Rotation
+	}
+	if due = c.Due(r); p.now.Before(due) {
+		return time.Time{}, nil
+	}
+	_, err = tx.OpenRenewal(legOf(c))
+	if errors.Is(err, registry.ErrNotFound) {
+		return due, nil
+	}
+	return time.Time{}, err
+}
+
+// begin begins the renewal of an active key that was due at a time, unless one is open.
+func (p *pass) begin(ctx context.Context, c registry.Certificate, due time.Time) error {
+	leg, id := legOf(c), c.ID
 	if c.Owner == registry.Ours {
 		id = c.KeyPair
-	}
-	var due time.Time
-	err := p.session.View(ctx, func(tx registry.Reader) error {
-		var r registry.Rotation
-		if c.Partner != "" {
-			partner, err := tx.Partner(c.Partner)
-			if err != nil {
-				return err
-			}
-			if !partner.Archived.IsZero() {
-				return errNotDue
-			}
-			env, err := tx.Environment(c.Partner, c.Environment)
-			if err != nil {
-				return err
-			}
-			r = env.Rotation
-		}
-		if due = c.Due(r); p.now.Before(due) {
-			return errNotDue
-		}
-		_, err := tx.OpenRenewal(leg)
-		return err
-	})
-	switch {
-	case errors.Is(err, errNotDue) || err == nil:
-		return nil
-	case !errors.Is(err, registry.ErrNotFound):
-		return err
 	}
 	n := registry.Renewal{Leg: leg, Replaces: id, Due: due, RespondBy: c.EndOfUse().AddDate(0, 0,
 		-registry.RespondDays)}
@@ -97,7 +122,7 @@ func (p *pass) begin(ctx context.Context, c registry.Certificate) error {
 		Action: registry.ActionRenewalBegin, Subject: "renewal of " + id, Partner: c.Partner,
 		Environment: c.Environment,
 	}
-	err = p.session.Change(ctx, entry, func(tx registry.Tx, entry *registry.Entry) error {
+	err := p.session.Change(ctx, entry, func(tx registry.Tx, entry *registry.Entry) error {
 		if state, err := registry.StateOf(tx, leg, id); err != nil || state != registry.Active {
 			return errors.Join(err, registry.ErrConflict)
 		}
@@ -114,8 +139,6 @@ func (p *pass) begin(ctx context.Context, c registry.Certificate) error {
 	}
 	return err
 }
-
-var errNotDue = errors.New("it is not due")
 
 // expire ends certificates that have expired on their way in: they can't be used any more. A day that was
 // watched must have gone by since, because a clock that was set wrongly must not end them.
