@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"path/filepath"
 	"strings"
@@ -49,11 +50,18 @@ func onBoth(t *testing.T, test func(t *testing.T, h *company)) {
 
 func newCompany(t testing.TB, address string) *company {
 	t.Helper()
-	s, err := store.Open(t.Context(), address, store.Options{})
+	h := openCompany(t, address, store.Options{})
+	t.Cleanup(h.close)
+	return h
+}
+
+// openCompany is newCompany with options of the store, which the caller closes.
+func openCompany(t testing.TB, address string, o store.Options) *company {
+	t.Helper()
+	s, err := store.Open(t.Context(), address, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
 	h := &company{t: t, now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), tokens: map[string]string{}}
 	h.Registry = &registry.Registry{Store: s, Now: func() time.Time { return h.now }}
 	h.schedule = &renewal.Scheduler{Registry: h.Registry, Holder: "one"}
@@ -66,6 +74,8 @@ func newCompany(t testing.TB, address string) *company {
 	h.anna, h.cora = h.person("anna", registry.Operator), h.person("cora", registry.Approver)
 	return h
 }
+
+func (h *company) close() { h.Store.(io.Closer).Close() }
 
 func (h *company) must(err error) {
 	h.t.Helper()

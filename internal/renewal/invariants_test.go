@@ -4,15 +4,13 @@ import (
 	"context"
 	"slices"
 
-	"pgregory.net/rapid"
-
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyring"
 )
 
 // check holds a world to the invariants after each step.
-func (w *world) check(*rapid.T) {
+func (w *world) check() {
 	w.steps++
 	before := w.was
 	w.was = w.read()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sealane/sealane"
@@ -23,7 +24,36 @@ type outcome struct {
 }
 
 // exchanges has the outcomes of all worlds: they follow from the keys that each side has alone.
-var exchanges = map[string]outcome{}
+var exchanges outcomes
+
+type outcomes struct {
+	mu  sync.Mutex
+	all map[string]outcome
+}
+
+// of returns the outcome of that name, and finds it where it is not known.
+func (o *outcomes) of(name string, find func() outcome) outcome {
+	o.mu.Lock()
+	out, known := o.all[name]
+	o.mu.Unlock()
+	if known {
+		return out
+	}
+	out = find()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.all == nil {
+		o.all = map[string]outcome{}
+	}
+	o.all[name] = out
+	return out
+}
+
+func (o *outcomes) count() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.all)
+}
 
 // talk sends one message each way on every node of ours, with every node of the partner.
 func (w *world) talk() {
@@ -42,15 +72,12 @@ func (w *world) talk() {
 // exchange sends one message each way between two nodes.
 func (w *world) exchange(n *node, lane *sealane.Lane, p pnode) {
 	name := fmt.Sprint(w.side, laneText(lane), p.encrypts, p.verifies, p.signs, p.opens)
-	out, known := exchanges[name]
-	if !known {
+	out := exchanges.of(name, func() outcome {
 		if w.side == sealane.ClientSide {
-			out = asClient(w, lane, p)
-		} else {
-			out = asServer(w, lane, p)
+			return asClient(w, lane, p)
 		}
-		exchanges[name] = out
-	}
+		return asServer(w, lane, p)
+	})
 	if out.err != nil && w.mustWork(p) {
 		w.fail("node %s and %+v: %v\nits keys are %s", n.name, p, out.err, laneText(lane))
 	}
@@ -79,7 +106,7 @@ func (w *world) mustWork(pnode) bool {
 }
 
 // idOf returns what the registry calls a key.
-func (w *world) idOf(k keyring.KeyInfo) string { return w.ids[numbers[k.Public.N.Bits()[0]]] }
+func (w *world) idOf(k keyring.KeyInfo) string { return w.ids[numberOf(k)] }
 
 // used notes the use of a key.
 func (n *node) used(k keyring.KeyInfo) {
@@ -93,7 +120,7 @@ func laneText(l *sealane.Lane) string {
 	var out strings.Builder
 	for _, keys := range [][]keyring.KeyInfo{l.Ours(), l.Theirs()} {
 		for _, k := range keys {
-			fmt.Fprintf(&out, "%d %s, ", numbers[k.Public.N.Bits()[0]], k.State)
+			fmt.Fprintf(&out, "%d %s, ", numberOf(k), k.State)
 		}
 		out.WriteString("| ")
 	}

@@ -36,12 +36,15 @@ func (n *node) reaches() bool { return n.up && !n.cut }
 // serving reports whether the node answers messages.
 func (n *node) serving() bool { return n.up && n.w.ran < n.serves }
 
+// refresh reads what has changed, as a gateway does.
 func (n *node) refresh() {
 	ctx := context.Background()
-	var err error
-	if n.snap == nil {
+	version, err := n.w.reader.Store.Version(ctx)
+	n.w.need(err)
+	switch {
+	case n.snap == nil:
 		n.snap, err = n.w.reader.Read(ctx, n.w.now)
-	} else {
+	case n.snap.Version != version:
 		n.snap, _, err = n.w.reader.Refresh(ctx, n.snap, n.w.now)
 	}
 	n.w.need(err)

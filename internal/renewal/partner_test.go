@@ -58,7 +58,7 @@ func (w *world) partnerInstalls(rt *rapid.T) {
 	lacks := func(n *pnode) bool { return key != 0 && !slices.Contains(n.verifies, key) }
 	n := p.any(rt, lacks)
 	if n == nil || !p.acts(rt) {
-		rt.Skip()
+		skip()
 	}
 	if p.slots == 1 {
 		n.encrypts, n.verifies = key, []int{key}
@@ -73,7 +73,7 @@ func (w *world) partnerSwitches(rt *rapid.T) {
 	p, key := w.partner, w.partner.offered
 	n := p.any(rt, func(n *pnode) bool { return slices.Contains(n.verifies, key) && n.encrypts != key })
 	if n == nil || !p.acts(rt) {
-		rt.Skip()
+		skip()
 	}
 	n.encrypts = key
 	w.step("a node of the partner encrypts to %d: %+v", key, p.nodes)
@@ -85,11 +85,11 @@ func (w *world) partnerDrops(rt *rapid.T) {
 	p := w.partner
 	uses := p.all(func(n *pnode) bool { return n.encrypts == p.offered })
 	if !p.said[p.offered] || !w.allSignBy(p.offered) || !uses {
-		rt.Skip()
+		skip()
 	}
 	n := p.any(rt, func(n *pnode) bool { return len(n.verifies) > 1 })
 	if n == nil || !p.acts(rt) {
-		rt.Skip()
+		skip()
 	}
 	n.verifies = []int{n.encrypts}
 	w.step("a node of the partner drops our old certificate: %+v", p.nodes)
@@ -100,7 +100,7 @@ func (w *world) partnerSays(rt *rapid.T) {
 	p, key := w.partner, w.partner.offered
 	has := p.all(func(n *pnode) bool { return slices.Contains(n.verifies, key) })
 	if key == 0 || p.said[key] || p.kind == "silent" || !has && p.kind != "lying" || !p.acts(rt) {
-		rt.Skip()
+		skip()
 	}
 	p.said[key] = true
 	w.step("the partner says that it has %d", key)
@@ -110,7 +110,7 @@ func (w *world) partnerSays(rt *rapid.T) {
 func (w *world) partnerMakes(rt *rapid.T) {
 	p := w.partner
 	if p.next != 0 || !p.acts(rt) {
-		rt.Skip()
+		skip()
 	}
 	p.next, p.nextID, p.left, p.kept = w.key(), "", true, false
 	if p.slots == 2 {
@@ -137,7 +137,7 @@ func (w *world) partnerSigns(rt *rapid.T) {
 	may := p.next != 0 && (w.told() || p.kind == "eager")
 	n := p.any(rt, func(n *pnode) bool { return may && n.signs != p.next })
 	if n == nil || !p.acts(rt) {
-		rt.Skip()
+		skip()
 	}
 	n.signs = p.next
 	if p.slots == 1 {
@@ -153,7 +153,7 @@ func (w *world) partnerEnds(rt *rapid.T) {
 	may := p.slots == 2 && p.next != 0 && w.told() && !p.kept
 	n := p.any(rt, func(n *pnode) bool { return may && n.signs == p.next && len(n.opens) > 1 })
 	if n == nil || !p.acts(rt) {
-		rt.Skip()
+		skip()
 	}
 	n.opens = []int{p.next}
 	w.step("a node of the partner ends its old key: %+v", p.nodes)

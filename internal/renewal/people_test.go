@@ -15,7 +15,7 @@ import (
 
 func (w *world) renewOurs(rt *rapid.T) {
 	if len(w.inState(registry.Ours, registry.Staged)) > 0 || w.made > 60 {
-		rt.Skip()
+		skip()
 	}
 	key := w.key()
 	_, err := w.imported(key, true)
@@ -26,7 +26,7 @@ func (w *world) renewOurs(rt *rapid.T) {
 func (w *world) staged(rt *rapid.T) string {
 	ids := w.inState(registry.Ours, registry.Staged)
 	if len(ids) == 0 {
-		rt.Skip()
+		skip()
 	}
 	return rapid.SampledFrom(ids).Draw(rt, "pair")
 }
@@ -51,7 +51,7 @@ func (w *world) number(id string) int {
 func (w *world) installedOurs(rt *rapid.T) {
 	id := w.staged(rt)
 	if !w.partner.said[w.number(id)] {
-		rt.Skip()
+		skip()
 	}
 	w.tried("record that they have "+id, w.installed(w.lane, id))
 }
@@ -63,12 +63,15 @@ func (w *world) anOpen(rt *rapid.T, is func(registry.Renewal) bool) registry.Ren
 			return n
 		}
 	}
-	rt.Skip()
+	skip()
 	return registry.Renewal{}
 }
 
 func (w *world) orders(rt *rapid.T) {
 	n := w.anOpen(rt, func(n registry.Renewal) bool { return n.Successor != "" && n.Activated == 0 })
+	if n.Order != nil && rapid.IntRange(0, 5).Draw(rt, "again") > 0 {
+		skip()
+	}
 	var at time.Time
 	if hours := rapid.IntRange(0, 30).Draw(rt, "in hours"); hours > 5 {
 		at = w.now.Add(time.Duration(hours) * time.Hour)
@@ -84,7 +87,7 @@ func (w *world) supersedes(rt *rapid.T) {
 	n := w.anOpen(rt, func(n registry.Renewal) bool { return n.Activated != 0 })
 	ids := append(w.inState(n.Owner, registry.Staged), w.inState(n.Owner, registry.Approved)...)
 	if len(ids) == 0 || n.Owner == registry.Theirs && w.partner.nextID != ids[0] {
-		rt.Skip()
+		skip()
 	}
 	w.tried("order "+ids[0]+" before its turn", w.order(renewal.Name{ID: ids[0]}, time.Time{}))
 }
@@ -96,12 +99,12 @@ func (w *world) byHand(rt *rapid.T) {
 		ids = append(ids, w.inState(registry.Theirs, state)...)
 	}
 	if len(ids) == 0 {
-		rt.Skip()
+		skip()
 	}
 	id := rapid.SampledFrom(ids).Draw(rt, "certificate")
 	stage := rapid.Bool().Draw(rt, "stage")
 	if w.was.certificates[id].State == registry.Retiring && (stage || w.wordNeeded(registry.Theirs)) {
-		rt.Skip()
+		skip()
 	}
 	w.tried("use "+id, w.agreed(w.anna, func(s *registry.Session) error {
 		if stage {
@@ -150,7 +153,7 @@ func (w *world) oversteps(rt *rapid.T) {
 func (w *world) rollBackByWord(rt *rapid.T) {
 	n := w.anOpen(rt, func(n registry.Renewal) bool { return n.Activated != 0 && n.Owner == registry.Theirs })
 	if w.partner.slots == 1 || w.partner.next == 0 || w.wordNeeded(n.Owner) {
-		rt.Skip()
+		skip()
 	}
 	w.partner.kept = true
 	_, err := renewal.New(w.anna.WithReason("INC-8")).RollBack(context.Background(), renewal.Rollback{
@@ -181,7 +184,7 @@ func (w *world) cancels(rt *rapid.T) {
 // receives takes in what the partner has sent, or a file of it that is old.
 func (w *world) receives(rt *rapid.T) {
 	if len(w.came) == 0 {
-		rt.Skip()
+		skip()
 	}
 	key := w.came[len(w.came)-1]
 	in := exchange.Incoming{Partner: w.lane.Partner, Environment: w.lane.Environment, Data: w.certificateOf(key)}
@@ -197,7 +200,7 @@ func (w *world) receives(rt *rapid.T) {
 func (w *world) one(rt *rapid.T, state registry.State) registry.Certificate {
 	ids := w.inState(registry.Theirs, state)
 	if len(ids) == 0 {
-		rt.Skip()
+		skip()
 	}
 	return w.was.certificates[rapid.SampledFrom(ids).Draw(rt, "certificate")]
 }
@@ -228,7 +231,7 @@ func (w *world) sent(rt *rapid.T) {
 func (w *world) retires(rt *rapid.T) {
 	n := w.anOpen(rt, func(n registry.Renewal) bool { return !n.QuietAt.IsZero() })
 	if !w.idle(n.Replaces) {
-		rt.Skip()
+		skip()
 	}
 	w.tried("retire "+n.Replaces, w.agreed(w.anna.WithReason("nobody uses it"), func(s *registry.Session) error {
 		return exchange.New(s).Retire(context.Background(), n.Replaces, false)
@@ -246,13 +249,13 @@ func (w *world) idle(id string) bool {
 
 // revokes ends a key that is known to others. It is rare, because messages may be lost after it.
 func (w *world) revokes(rt *rapid.T) {
-	if rapid.IntRange(0, 19).Draw(rt, "rare") != 0 {
-		rt.Skip()
+	if rapid.IntRange(0, 29).Draw(rt, "rare") != 0 {
+		skip()
 	}
 	owner := rapid.SampledFrom([]registry.Owner{registry.Ours, registry.Theirs}).Draw(rt, "leg")
 	ids := w.inState(owner, registry.Active)
 	if len(ids) == 0 {
-		rt.Skip()
+		skip()
 	}
 	if w.tried("revoke "+ids[0], w.agreed(w.anna.WithReason("it was in a mail"), func(s *registry.Session) error {
 		return exchange.New(s).Revoke(context.Background(), ids[0])
@@ -266,7 +269,7 @@ func (w *world) revokes(rt *rapid.T) {
 func (w *world) undoes(rt *rapid.T) {
 	ids := append(w.inState(registry.Ours, registry.Retired), w.inState(registry.Theirs, registry.Retired)...)
 	if len(ids) == 0 {
-		rt.Skip()
+		skip()
 	}
 	id := rapid.SampledFrom(ids).Draw(rt, "key")
 	_, err := exchange.New(w.anna.WithReason("too early")).Undo(context.Background(), id, "")

@@ -1,14 +1,17 @@
 package renewal_test
 
 import (
-	"cmp"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -23,89 +26,72 @@ func proof(short, long int) int {
 	return short
 }
 
-// memory returns a folder that needs no disk, where the system has one.
-func memory(t testing.TB) string {
-	dir, err := os.MkdirTemp("/dev/shm", "sealane")
-	if err != nil {
-		return t.TempDir()
+// run is some worlds that have seeds one after the other.
+type run struct {
+	t    testing.TB
+	want int // steps
+
+	mu           sync.Mutex
+	next         uint64 // seed
+	done, worlds int
+	found        string // which invariant a world has broken, and the history of the world
+}
+
+// worldSteps is how many steps a world has.
+const worldSteps = 400
+
+// worlds runs worlds until they have done so many steps, or one has failed: then it says why.
+func worlds(t testing.TB, seed uint64, want int) *run {
+	r := &run{t: t, next: seed, want: want}
+	var all sync.WaitGroup
+	for range proof(1, runtime.GOMAXPROCS(0)) {
+		all.Go(func() {
+			for seed, more := r.more(); more; seed, more = r.more() {
+				r.world(seed)
+			}
+		})
 	}
-	return dir
+	all.Wait()
+	return r
 }
 
-func setFlag(t testing.TB, name string, value any) {
-	t.Helper()
-	before := flag.Lookup(name).Value.String()
-	if err := flag.Set(name, fmt.Sprint(value)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { flag.Set(name, before) })
+// more returns a number for the next world, if there is to be one.
+func (r *run) more() (seed uint64, more bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seed, more = r.next, r.done < r.want && r.found == "" && !r.t.Failed()
+	r.next++
+	return seed, more
 }
 
-// watcher takes what rapid reports. It wants to know only that a world has failed: which invariant, and
-// the history of the world, are in found.
-type watcher struct {
-	name   string
-	failed bool
-	found  string
-}
-
-func (w *watcher) Helper()              {}
-func (w *watcher) Name() string         { return w.name }
-func (w *watcher) Logf(string, ...any)  {}
-func (w *watcher) Log(...any)           {}
-func (w *watcher) Skipf(string, ...any) {}
-func (w *watcher) Skip(...any)          {}
-func (w *watcher) SkipNow()             {}
-func (w *watcher) Error(args ...any)    { w.Errorf("%s", fmt.Sprint(args...)) }
-func (w *watcher) Fatal(args ...any)    { w.Fatalf("%s", fmt.Sprint(args...)) }
-func (w *watcher) Fail()                { w.failed = true }
-func (w *watcher) Failed() bool         { return w.failed }
-func (w *watcher) FailNow()             { w.failed = true; panic(w) }
-
-func (w *watcher) Errorf(format string, args ...any) {
-	w.failed = true
-	w.found = cmp.Or(w.found, fmt.Sprintf(format, args...))
-}
-
-func (w *watcher) Fatalf(format string, args ...any) {
-	w.Errorf(format, args...)
-	w.FailNow()
-}
-
-// worlds runs worlds until they have done so many steps, or one has failed: then it returns why.
-func worlds(t testing.TB, seed uint64, want int) (done int, found string) {
-	setFlag(t, "rapid.checks", 1)
-	setFlag(t, "rapid.steps", 400)
-	setFlag(t, "rapid.nofailfile", true)
-	setFlag(t, "rapid.shrinktime", "0s")
-	to := &watcher{name: t.Name()}
-	for ; done < want && !to.failed; seed++ {
-		setFlag(t, "rapid.seed", seed)
-		func() {
-			defer func() {
-				if r := recover(); r != nil && r != to {
-					panic(r)
-				}
-			}()
-			rapid.Check(to, func(rt *rapid.T) { done += one(t, rt, to, seed) })
+// world runs the world of one seed.
+func (r *run) world(seed uint64) {
+	var w *world
+	var found string
+	rapid.Custom(func(rt *rapid.T) bool {
+		if found != "" { // rapid would try again
+			return rapid.Bool().Draw(rt, "over")
+		}
+		defer func() {
+			if p := recover(); p != nil && found == "" {
+				found = fmt.Sprintf("%v\n%s", p, debug.Stack())
+			}
 		}()
+		w = newWorld(r.t, rt)
+		defer w.close()
+		w.found = func(text string) { found = text }
+		w.live(worldSteps)
+		return true
+	}).Example(int(seed))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.worlds++
+	if w != nil {
+		r.done += w.steps
 	}
-	return done, to.found
-}
-
-// one runs one world. After the first failure it does nothing: rapid tries again what has failed.
-func one(t testing.TB, rt *rapid.T, to *watcher, seed uint64) (done int) {
-	if to.found != "" {
-		rt.Fatal("it has failed")
+	if found != "" && r.found == "" {
+		r.found = fmt.Sprintf("seed %d, step %d: %s", seed, w.steps, found)
 	}
-	dir := memory(t)
-	defer os.RemoveAll(dir)
-	w := newWorld(t, rt, dir)
-	defer w.Store.(interface{ Close() error }).Close()
-	w.found = func(text string) { to.found = fmt.Sprintf("seed %d, step %d: %s", seed, w.steps, text) }
-	rt.Repeat(w.acts())
-	w.whole()
-	return w.steps
 }
 
 // The invariants I1 to I5 and I7 to I12 hold after each step of people, programs, nodes and a partner.
@@ -120,11 +106,13 @@ func TestProperties(t *testing.T) {
 			seed = rand.Uint64N(1 << 32)
 		}
 	}
-	done, found := worlds(t, seed, proof(10_000, 1_000_000))
-	if found != "" {
-		t.Fatal(found)
+	began := time.Now()
+	r := worlds(t, seed, proof(10_000, 1_000_000))
+	if r.found != "" {
+		t.Fatal(r.found)
 	}
-	t.Logf("%d steps from seed %d; %d different exchanges of messages", done, seed, len(exchanges))
+	t.Logf("%d steps of %d worlds from seed %d in %v; %d different exchanges of messages",
+		r.done, r.worlds, seed, time.Since(began).Round(time.Second), exchanges.count())
 }
 
 // Without any one guard, a world fails soon: the test sees what each of them prevents.
@@ -135,11 +123,11 @@ func TestPropertiesWithoutAGuard(t *testing.T) {
 	for _, name := range guardtest.Guards() {
 		t.Run(name, func(t *testing.T) {
 			guardtest.Without(t, name)
-			done, found := worlds(t, soon[name], proof(6_000, 100_000))
-			if found == "" {
-				t.Fatalf("%d steps without this guard, and nothing has failed", done)
+			r := worlds(t, soon[name], proof(6_000, 100_000))
+			if r.found == "" {
+				t.Fatalf("%d steps without this guard, and nothing has failed", r.done)
 			}
-			first, _, _ := strings.Cut(found, "\n")
+			first, _, _ := strings.Cut(r.found, "\n")
 			t.Log(first)
 		})
 	}
