@@ -49,6 +49,13 @@ func done(rt *rapid.T, act func(*rapid.T)) (is bool) {
 	return true
 }
 
+// once skips an act that is rare: it happens once of so many times.
+func once(rt *rapid.T, times int) {
+	if rapid.IntRange(1, times).Draw(rt, "rare") != 1 {
+		skip()
+	}
+}
+
 // acts are what may happen in a world. An act that comes often is there several times.
 func (w *world) acts() map[string]func(*rapid.T) {
 	acts := map[string]func(*rapid.T){}
@@ -57,11 +64,12 @@ func (w *world) acts() map[string]func(*rapid.T) {
 		act   func(*rapid.T)
 	}{
 		"pass": {4, w.pass}, "tick": {8, w.tick}, "hours": {3, w.hours}, "days": {4, w.days}, "clock": {1, w.clock},
+		"time": {6, w.timeComes},
 		"node": {6, w.nodeActs}, "node ends": {1, w.nodeEnds}, "node begins": {4, w.nodeBegins},
 		"make": {4, w.renewOurs}, "offer": {3, w.offerOurs}, "installed": {6, w.installedOurs},
 		"order": {5, w.orders}, "supersede": {1, w.supersedes}, "by hand": {1, w.byHand},
 		"rollback": {1, w.rollBack}, "word": {1, w.rollBackByWord},
-		"hold": {1, w.holds}, "end hold": {4, w.endsHold}, "cancel": {1, w.cancels}, "receive": {6, w.receives},
+		"hold": {1, w.holds}, "end hold": {2, w.endsHold}, "cancel": {1, w.cancels}, "receive": {6, w.receives},
 		"match": {6, w.matches}, "approve": {6, w.approves}, "sent": {6, w.sent}, "retire": {4, w.retires},
 		"revoke": {1, w.revokes}, "undo": {1, w.undoes}, "overstep": {1, w.oversteps},
 		"partner installs": {8, w.partnerInstalls}, "partner switches": {6, w.partnerSwitches},
@@ -116,6 +124,17 @@ func (w *world) fresh() {
 	}
 }
 
+// timeComes lets the time pass until what was ordered is due, or some minutes longer.
+func (w *world) timeComes(rt *rapid.T) {
+	n := w.anOpen(rt, func(n registry.Renewal) bool {
+		return n.Order != nil && n.Order.At.After(w.now) && n.Activated == 0
+	})
+	w.wait(n.Order.At.Sub(w.now) + time.Duration(rapid.IntRange(0, 2).Draw(rt, "minutes"))*time.Minute)
+	w.step("the time of the order of %s comes", n.Successor)
+	w.fresh()
+	w.passes(w.schedule)
+}
+
 func (w *world) hours(rt *rapid.T) {
 	w.wait(time.Duration(rapid.IntRange(1, 30).Draw(rt, "hours")) * time.Hour)
 	w.step("hours pass")
@@ -154,12 +173,9 @@ func (w *world) days(rt *rapid.T) {
 	w.passes(w.schedule)
 }
 
-// clock sets the clock of all computers wrong for a while: nothing ends by that. It is rare, because it takes
-// as long as some other steps.
+// clock sets the clock of all computers wrong for a while: nothing ends by that.
 func (w *world) clock(rt *rapid.T) {
-	if rapid.IntRange(0, 2).Draw(rt, "rare") != 0 {
-		skip()
-	}
+	once(rt, 3)
 	by := rapid.SampledFrom([]time.Duration{
 		time.Hour, -time.Hour, 2 * 365 * 24 * time.Hour, -2 * 365 * 24 * time.Hour, 36 * time.Hour, -36 * time.Hour,
 	}).Draw(rt, "by")

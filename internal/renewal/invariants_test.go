@@ -33,7 +33,7 @@ func (w *world) recovers() {
 			lane, err := n.snap.Lane(w.lane)
 			w.need(err)
 			_, err = lane.SealKeys()
-			over = over && (!n.serving() || err == nil)
+			over = over && (!n.serving() || err == nil || !w.has(registry.Theirs))
 		}
 		for id := range w.revoked {
 			over = over && w.idle(id)
@@ -46,7 +46,7 @@ func (w *world) recovers() {
 
 // legs checks that each leg has one active key, and one open renewal at most.
 func (w *world) legs() {
-	for _, owner := range []registry.Owner{registry.Ours, registry.Theirs} {
+	for _, owner := range w.owners {
 		active := w.inState(owner, registry.Active)
 		switch {
 		case len(active) > 1:
@@ -70,6 +70,9 @@ func (w *world) moved(before rows) {
 		owner := registry.Theirs
 		if exchange.IsKeyPair(id) {
 			owner = registry.Ours
+		}
+		if state == registry.Active {
+			w.activated++
 		}
 		n, open := before.open[owner]
 		emergency := was[n.Replaces] == registry.Compromised || w.was.states()[n.Replaces] == registry.Compromised

@@ -109,7 +109,7 @@ func (w *world) partnerSays(rt *rapid.T) {
 // partnerMakes makes the next key of the partner, and sends its certificate.
 func (w *world) partnerMakes(rt *rapid.T) {
 	p := w.partner
-	if p.next != 0 || !p.acts(rt) {
+	if p.next != 0 || !w.has(registry.Theirs) || !p.acts(rt) {
 		skip()
 	}
 	p.next, p.nextID, p.left, p.kept = w.key(), "", true, false
@@ -168,8 +168,11 @@ func (w *world) partnerDone() {
 	}
 }
 
-// allSignBy reports whether every node of ours signs by a key.
+// allSignBy reports whether every node of ours signs by a key, where we sign.
 func (w *world) allSignBy(key int) bool {
+	if !w.has(registry.Theirs) { // we sign nothing
+		return true
+	}
 	for _, n := range w.nodes {
 		if !n.serving() {
 			continue

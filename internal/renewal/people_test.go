@@ -14,7 +14,7 @@ import (
 )
 
 func (w *world) renewOurs(rt *rapid.T) {
-	if len(w.inState(registry.Ours, registry.Staged)) > 0 || w.made > 60 {
+	if len(w.inState(registry.Ours, registry.Staged)) > 0 || w.made > 60 || !w.has(registry.Ours) {
 		skip()
 	}
 	key := w.key()
@@ -33,6 +33,9 @@ func (w *world) staged(rt *rapid.T) string {
 
 func (w *world) offerOurs(rt *rapid.T) {
 	id := w.staged(rt)
+	if w.partner.offered == w.number(id) {
+		once(rt, 6)
+	}
 	if w.tried("offer "+id, w.offer(w.lane, id)) && w.partner.offered != w.number(id) {
 		w.partner.offered = w.number(id)
 	}
@@ -53,6 +56,9 @@ func (w *world) installedOurs(rt *rapid.T) {
 	if !w.partner.said[w.number(id)] {
 		skip()
 	}
+	if !w.was.offers[id].Installed.IsZero() {
+		once(rt, 6)
+	}
 	w.tried("record that they have "+id, w.installed(w.lane, id))
 }
 
@@ -69,8 +75,8 @@ func (w *world) anOpen(rt *rapid.T, is func(registry.Renewal) bool) registry.Ren
 
 func (w *world) orders(rt *rapid.T) {
 	n := w.anOpen(rt, func(n registry.Renewal) bool { return n.Successor != "" && n.Activated == 0 })
-	if n.Order != nil && rapid.IntRange(0, 5).Draw(rt, "again") > 0 {
-		skip()
+	if n.Order != nil && w.now.Before(n.Order.At) {
+		once(rt, 6)
 	}
 	var at time.Time
 	if hours := rapid.IntRange(0, 30).Draw(rt, "in hours"); hours > 5 {
@@ -94,6 +100,7 @@ func (w *world) supersedes(rt *rapid.T) {
 
 // byHand activates a certificate without an order, or stages it.
 func (w *world) byHand(rt *rapid.T) {
+	once(rt, 2)
 	var ids []string
 	for _, state := range []registry.State{registry.Approved, registry.Staged, registry.Retiring} {
 		ids = append(ids, w.inState(registry.Theirs, state)...)
@@ -130,6 +137,7 @@ func (w *world) rollBack(rt *rapid.T) {
 
 // oversteps lets the program try to do what only people may.
 func (w *world) oversteps(rt *rapid.T) {
+	once(rt, 4)
 	n := w.anOpen(rt, func(n registry.Renewal) bool { return true })
 	program := w.Program().WithReason("INC-10 asks for it")
 	_, err := renewal.New(program).Hold(context.Background(), renewal.Name{ID: n.ID})
@@ -163,6 +171,7 @@ func (w *world) rollBackByWord(rt *rapid.T) {
 }
 
 func (w *world) holds(rt *rapid.T) {
+	once(rt, 2)
 	n := w.anOpen(rt, func(n registry.Renewal) bool { return n.Hold == nil })
 	_, err := renewal.New(w.cora.WithReason("wait for INC-9")).Hold(context.Background(), renewal.Name{ID: n.ID})
 	w.tried("hold "+n.ID, err)
@@ -175,6 +184,7 @@ func (w *world) endsHold(rt *rapid.T) {
 }
 
 func (w *world) cancels(rt *rapid.T) {
+	once(rt, 4)
 	n := w.anOpen(rt, func(n registry.Renewal) bool { return n.Order != nil && n.Activated == 0 })
 	anna := renewal.New(w.anna.WithReason("not before INC-9"))
 	_, err := anna.CancelOrder(context.Background(), renewal.Name{ID: n.ID})
@@ -215,10 +225,13 @@ func (w *world) matches(rt *rapid.T) {
 
 func (w *world) approves(rt *rapid.T) {
 	c := w.one(rt, registry.Matched)
-	w.tried("approve "+c.ID, exchange.New(w.cora).Approve(context.Background(), c.ID, exchange.Approval{
+	done := w.tried("approve "+c.ID, exchange.New(w.cora).Approve(context.Background(), c.ID, exchange.Approval{
 		Change: "CHG-1", CallBack: exchange.CallBack{
 			Person: "Eva Lind", Number: "+46 8 123 45 67", Digits: []string{hex.EncodeToString(c.SHA256[:4])},
 		}}))
+	if done {
+		w.need(w.names(w.number(c.ID)))
+	}
 }
 
 func (w *world) sent(rt *rapid.T) {
@@ -249,9 +262,7 @@ func (w *world) idle(id string) bool {
 
 // revokes ends a key that is known to others. It is rare, because messages may be lost after it.
 func (w *world) revokes(rt *rapid.T) {
-	if rapid.IntRange(0, 29).Draw(rt, "rare") != 0 {
-		skip()
-	}
+	once(rt, 30)
 	owner := rapid.SampledFrom([]registry.Owner{registry.Ours, registry.Theirs}).Draw(rt, "leg")
 	ids := w.inState(owner, registry.Active)
 	if len(ids) == 0 {
@@ -267,6 +278,7 @@ func (w *world) revokes(rt *rapid.T) {
 
 // undoes takes back that a key was retired.
 func (w *world) undoes(rt *rapid.T) {
+	once(rt, 3)
 	ids := append(w.inState(registry.Ours, registry.Retired), w.inState(registry.Theirs, registry.Retired)...)
 	if len(ids) == 0 {
 		skip()

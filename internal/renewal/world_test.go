@@ -33,33 +33,36 @@ import (
 // that lag behind the database, and a partner with two nodes of its own.
 type world struct {
 	*company
-	rt   *rapid.T
-	lane lanes.Name
-	prof string
-	side sealane.Side
-	prod bool // two people decide
-	rot  registry.Rotation
+	rt     *rapid.T
+	lane   lanes.Name
+	prof   string
+	owners []registry.Owner // those who have keys: both, or only the receiver where nothing is signed
+	same   bool             // all key IDs are the same
+	side   sealane.Side
+	prod   bool // two people decide
+	rot    registry.Rotation
 
-	nodes   [2]*node
-	reader  *lanes.Reader
-	partner *partner
-	second  *renewal.Scheduler
-	ids     map[int]string // what the registry calls the keys
-	made    int            // keys
-	came    []int          // certificates of the partner that wait for us
-	watched []time.Time    // days on which the uses of keys were counted
-	used    map[string]time.Time
-	ended   map[string]int64 // keys that have ended, and the record of that
-	revoked map[string]int64
-	back    map[string]int64        // keys whose end was undone
-	bad     map[registry.Owner]bool // a person has revoked a key: messages may be lost until the next is in use
-	expired bool                    // a clock was wrong while something was on its way in
-	was     rows
-	last    rows // that were read
-	steps   int
-	ran     time.Duration // by the clock that nobody sets
-	log     []string
-	found   func(string) // takes why the world fails
+	nodes     [2]*node
+	reader    *lanes.Reader
+	partner   *partner
+	second    *renewal.Scheduler
+	ids       map[int]string // what the registry calls the keys
+	made      int            // keys
+	came      []int          // certificates of the partner that wait for us
+	watched   []time.Time    // days on which the uses of keys were counted
+	used      map[string]time.Time
+	ended     map[string]int64 // keys that have ended, and the record of that
+	revoked   map[string]int64
+	back      map[string]int64        // keys whose end was undone
+	bad       map[registry.Owner]bool // a person has revoked a key: messages may be lost until the next is in use
+	expired   bool                    // a clock was wrong while something was on its way in
+	was       rows
+	last      rows // that were read
+	steps     int
+	activated int           // keys
+	ran       time.Duration // by the clock that nobody sets
+	log       []string
+	found     func(string) // takes why the world fails
 }
 
 // step says what happens next, for the log of a world that fails.
@@ -108,11 +111,14 @@ func newWorld(t testing.TB, rt *rapid.T) *world {
 	h := openCompany(t, fmt.Sprint("sqlite:world ", worldsMade.Add(1)), store.Options{Memory: true})
 	w := &world{
 		company: h, rt: rt, ids: map[int]string{}, used: map[string]time.Time{}, ended: map[string]int64{},
-		revoked: map[string]int64{}, back: map[string]int64{}, bad: map[registry.Owner]bool{}, prof: "riskos",
+		revoked: map[string]int64{}, back: map[string]int64{}, bad: map[registry.Owner]bool{},
+		owners: []registry.Owner{registry.Ours, registry.Theirs},
 		second: &renewal.Scheduler{Registry: h.Registry, Holder: "two"}, reader: h.Lanes(),
 	}
 	w.prod = rapid.Bool().Draw(rt, "production")
 	w.side = rapid.SampledFrom([]sealane.Side{sealane.ServerSide, sealane.ClientSide}).Draw(rt, "side")
+	w.prof = rapid.SampledFrom([]string{"riskos", "riskos", "rdx"}).Draw(rt, "profile")
+	w.same = rapid.Bool().Draw(rt, "same key ID")
 	w.lane = lanes.Name{Partner: "acme", Environment: "DEV"}
 	if w.prod {
 		w.lane.Environment = "PROD"
@@ -122,6 +128,14 @@ func newWorld(t testing.TB, rt *rapid.T) *world {
 		kind: rapid.SampledFrom([]string{
 			"honest", "honest", "honest", "honest", "lazy", "eager", "lying", "silent",
 		}).Draw(rt, "partner"),
+	}
+	switch {
+	case w.prof == "rdx" && w.side == sealane.ServerSide:
+		w.owners = w.owners[:1]
+	case w.prof == "rdx":
+		// Its answers do not say that it could not open a message. With one slot that takes an appointment, at
+		// which messages may be lost.
+		w.owners, w.partner.slots = w.owners[1:], 2
 	}
 	w.rot = registry.Rotation{
 		Slots: w.partner.slots, Quiet: rapid.IntRange(2, 5).Draw(rt, "quiet"),
@@ -147,24 +161,55 @@ func (h *company) company0(w *world) {
 	h.partner("acme", w.prof, w.side, w.lane.Environment, w.rot)
 	ctx := h.t.Context()
 	w.used, w.ended = map[string]time.Time{}, map[string]int64{}
-	own := w.key()
-	c, err := w.imported(own, false)
-	h.must(err)
-	h.must(h.offer(w.lane, c.ID))
-	h.must(h.installed(w.lane, c.ID))
-	theirs := w.key()
-	id := h.approved(w.lane, w.certificateOf(theirs))
-	w.ids[theirs] = id
-	h.must(h.agreed(h.anna, func(s *registry.Session) error { return exchange.New(s).Activate(ctx, id) }))
-	for i := range w.partner.nodes {
-		w.partner.nodes[i] = pnode{own, []int{own}, theirs, []int{theirs}}
+	var first pnode
+	if w.has(registry.Ours) {
+		own := w.key()
+		c, err := w.imported(own, false)
+		h.must(err)
+		h.must(h.offer(w.lane, c.ID))
+		h.must(h.installed(w.lane, c.ID))
+		first.encrypts, first.verifies = own, []int{own}
 	}
-	w.partner.own = theirs
+	if w.has(registry.Theirs) {
+		theirs := w.key()
+		id := h.approved(w.lane, w.certificateOf(theirs))
+		w.ids[theirs] = id
+		h.must(w.names(theirs))
+		h.must(h.agreed(h.anna, func(s *registry.Session) error { return exchange.New(s).Activate(ctx, id) }))
+		first.signs, first.opens, w.partner.own = theirs, []int{theirs}, theirs
+	}
+	for i := range w.partner.nodes {
+		w.partner.nodes[i] = first
+	}
 	for i, name := range []string{"one", "two"} {
 		w.nodes[i] = &node{w: w, name: name}
 		w.nodes[i].start()
 	}
 	w.was = w.read()
+}
+
+// has reports whether a side has keys.
+func (w *world) has(owner registry.Owner) bool { return slices.Contains(w.owners, owner) }
+
+// keyID returns the key ID of a key.
+func (w *world) keyID(key int) string {
+	if w.prof == "riskos" {
+		return fmt.Sprint(key)
+	}
+	if w.same {
+		key = 0
+	}
+	return fmt.Sprintf("%08xdadc1234b704c1f2-PKE-ACS-Client-2048SHA2-%s", key, w.lane.Environment)
+}
+
+// names stores the key ID of a key, which both sides must know before its first use, unless messages have none.
+func (w *world) names(key int) error {
+	if w.prof == "riskos" {
+		return nil
+	}
+	return exchange.New(w.anna).SetKeyID(context.Background(), exchange.KeyIDChange{
+		ID: w.ids[key], KeyID: w.keyID(key),
+	})
 }
 
 // key returns the number of a new key. Worlds share their keys, because it takes long to make them.
@@ -201,6 +246,9 @@ func (w *world) certificateOf(key int) []byte {
 		NotAfter: w.now.AddDate(2, 0, -1).Truncate(time.Second), BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageKeyEncipherment | x509.KeyUsageDigitalSignature,
 	}
+	if w.prof == "rdx" {
+		c.KeyUsage = x509.KeyUsageKeyEncipherment
+	}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, &private.PublicKey, private)
 	w.must(err)
 	return der
@@ -219,6 +267,7 @@ func (w *world) imported(key int, follows bool) (registry.KeyPair, error) {
 	})
 	if err == nil {
 		w.ids[key] = k.ID
+		err = w.names(key)
 	}
 	return k, err
 }
