@@ -126,8 +126,8 @@ func FuzzConfig(f *testing.F) {
 	f.Add(goodConfig)
 	f.Add("mail: {server: \"[::1]:25\", tls: none, from: a@b.example}\noperations: a@b.example\n")
 	f.Add("ping: \"%zz\"\nwebhook: []\nmail: &a {from: *a}\n")
+	file := filepath.Join(f.TempDir(), "notify.yaml")
 	f.Fuzz(func(t *testing.T, text string) {
-		file := filepath.Join(t.TempDir(), "notify.yaml")
 		write(t, file, text)
 		c, err := notify.Read(file)
 		if err != nil {

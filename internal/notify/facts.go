@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 // Kind is what a mail is about.
@@ -161,7 +163,7 @@ func (f Facts) Named() string {
 	case 0:
 		return "certificates"
 	case 1:
-		return "certificate " + f.Certificates[0].CommonName
+		return "certificate " + termtext.Short(f.Certificates[0].CommonName)
 	default:
 		return strconv.Itoa(n) + " certificates"
 	}

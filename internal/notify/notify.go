@@ -17,7 +17,6 @@ import (
 // The limits of what is read and written.
 const (
 	maxConfig   = 256 << 10
-	maxSubject  = 200       // bytes
 	maxValue    = 300       // bytes of a value in a mail
 	maxWords    = 500       // characters of what a server says
 	maxMessage  = 1 << 20   // bytes of a mail

@@ -25,14 +25,14 @@ func checkSubject(subject string) error {
 // checkOutput returns an error if the output of a template lacks what must be in it, or has what must not.
 func checkOutput(f Facts, r replacement, text, page string) error {
 	if r.text != nil {
-		if err := checkPart(f, text, text); err != nil {
+		if err := checkPart(f, text); err != nil {
 			return fmt.Errorf("%s: %w", r.text.Name(), err)
 		}
 	}
 	if r.html != nil {
 		shown, err := shownText(page)
 		if err == nil {
-			err = checkPart(f, page, shown)
+			err = checkPart(f, shown)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.html.Name(), err)
@@ -41,9 +41,9 @@ func checkOutput(f Facts, r replacement, text, page string) error {
 	return nil
 }
 
-// checkPart checks one form of a mail. shown is what its reader sees.
-func checkPart(f Facts, whole, shown string) error {
-	if strings.Contains(whole, "://") {
+// checkPart checks what the reader of one form of a mail sees.
+func checkPart(f Facts, shown string) error {
+	if strings.Contains(shown, "://") {
 		return errors.New("its output has a link: readers of mails, and programs that scan them, open links")
 	}
 	for _, c := range f.Certificates {
@@ -69,7 +69,8 @@ var (
 		"colspan rowspan scope")
 )
 
-// shownText returns the text of HTML. It refuses what a reader of mails would fetch or open.
+// shownText returns the text of HTML that html/template wrote, so that it has no comments. It refuses what a reader of
+// mails would fetch or open.
 func shownText(page string) (string, error) {
 	var b strings.Builder
 	z := html.NewTokenizer(strings.NewReader(page))
