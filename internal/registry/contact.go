@@ -110,6 +110,15 @@ func (s *Session) RemoveContact(ctx context.Context, lane lanes.Name, which Cont
 	})
 }
 
+// hasNewContact reports whether an environment has an address that it did not have, or one in another role.
+func (e Environment) hasNewContact(before Environment) bool {
+	return slices.ContainsFunc(e.Contacts, func(c Contact) bool {
+		return !slices.ContainsFunc(before.Contacts, func(o Contact) bool {
+			return o.Role == c.Role && strings.EqualFold(o.Email, c.Email)
+		})
+	})
+}
+
 func checkContact(c Contact) error {
 	if !slices.Contains([]ContactRole{Primary, Alternate, Support}, c.Role) {
 		return Refuse("contact role %q is not known; use %s, %s or %s", c.Role, Primary, Alternate, Support)

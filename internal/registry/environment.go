@@ -35,6 +35,10 @@ type Environment struct {
 	Rotation  Rotation  `json:"rotation,omitzero"`   // how keys and certificates change
 	MailFrom  string    `json:"mail_from,omitempty"` // the address from which our mails will come
 	Contacts  []Contact `json:"contacts,omitempty"`
+	// ContactRound counts how often a contact has come: notices begin anew then, see [Notice]. Contacted
+	// is when that was last.
+	ContactRound int       `json:"contact_round,omitempty"`
+	Contacted    time.Time `json:"contacted,omitzero"`
 	Created   time.Time `json:"created"`
 	Version   int64     `json:"-"`
 }
@@ -109,6 +113,9 @@ func (s *Session) changeEnvironment(
 			}
 		}
 		env.Partner, env.Name = lane.Partner, lane.Environment
+		if env.hasNewContact(stored) {
+			env.ContactRound, env.Contacted = stored.ContactRound+1, s.registry.now()
+		}
 		if err := keepsURL(action, stored, env); err != nil {
 			return err
 		}

@@ -198,6 +198,16 @@ func (r *recorder) touch(leg Leg, id string) {
 // DeleteNode leaves the record to the change: no row of a node is recorded.
 func (r *recorder) DeleteNode(n Node) error { return r.tx.DeleteNode(n) }
 
+func (r *recorder) PutNotices(all []Notice) error { return r.tx.PutNotices(all) }
+
+func (r *recorder) PutMail(m *Mail) error { return r.tx.PutMail(m) }
+
+func (r *recorder) AddMails(all []Mail) error { return r.tx.AddMails(all) }
+
+func (r *recorder) Looked(all []Look) error { return r.tx.Looked(all) }
+
+func (r *recorder) SetInstallation(id string, since time.Time) error { return r.tx.SetInstallation(id, since) }
+
 func (r *recorder) Observe(at time.Time, watched time.Duration) error {
 	return r.tx.Observe(at, watched)
 }

@@ -112,6 +112,9 @@ type Renewal struct {
 	Plan    *CampaignPlan   `json:"plan,omitempty"`  // of a campaign
 	Told    *RenewalMessage `json:"told,omitempty"`  // theirs: who acknowledged the successor's key ID
 
+	Notices []RenewalNotice `json:"notices,omitempty"` // that were accepted, the oldest first
+	Ack     *RenewalAck     `json:"ack,omitempty"`     // nil: nobody has acknowledged the notices
+
 	Evidence []RenewalEvidence `json:"evidence,omitempty"` // of each step, the oldest first
 	Closed   time.Time         `json:"closed,omitzero"`
 	Created  time.Time         `json:"created"`

@@ -27,6 +27,9 @@ type Rotation struct {
 	// Quiet is after how many observed days without use the old one may be retired. 0 is [DefaultQuiet].
 	Quiet  int    `json:"quiet,omitempty"`
 	Retire Retire `json:"retire,omitempty"` // empty: [RetirePropose]
+	// Notices are on which days before the end notices follow the first one, which is at the lead.
+	// Empty is [DefaultNotices]. The day of the end follows, and then each week.
+	Notices []int `json:"notices,omitempty"`
 	Window Window `json:"window,omitzero"`  // when activations may happen
 }
 
@@ -41,7 +44,10 @@ const (
 // certificate will be replaced. A shorter lead than that is a rule that was loosened.
 const NoticeAsked = 60
 
-const maxDays = 3650
+const (
+	maxDays       = 3650
+	maxNoticeDays = 30
+)
 
 // Retire says who ends the use of a key that another has followed.
 type Retire string
@@ -91,6 +97,7 @@ func (r Rotation) String() string {
 	add(r.Overlap != 0, "overlap %d days", r.Overlap)
 	add(r.Quiet != 0, "quiet %d days", r.Quiet)
 	add(r.Retire != "", "retire %s", r.Retire)
+	add(len(r.Notices) > 0, "notices %v days before the end", r.Notices)
 	add(r.Window.String() != Window{}.String(), "window %s", r.Window)
 	return strings.Join(parts, ", ")
 }
@@ -98,6 +105,7 @@ func (r Rotation) String() string {
 // clone returns a copy that shares nothing with the rotation.
 func (r Rotation) clone() Rotation {
 	r.Window.Days, r.Window.Freezes = slices.Clone(r.Window.Days), slices.Clone(r.Window.Freezes)
+	r.Notices = slices.Clone(r.Notices)
 	return r
 }
 
@@ -112,6 +120,15 @@ func (r Rotation) check() error {
 	}{{"lead", r.Lead}, {"notice", r.Notice}, {"overlap", r.Overlap}, {"quiet", r.Quiet}} {
 		if days.n < 0 || days.n > maxDays {
 			return Refuse("%s: %d days are not possible; say 1 to %d", days.name, days.n, maxDays)
+		}
+	}
+	if len(r.Notices) > maxNoticeDays {
+		return Refuse("notices on %d days are too many; %d are possible", len(r.Notices), maxNoticeDays)
+	}
+	for _, days := range r.Notices {
+		if days < 1 || days >= r.LeadDays() {
+			return Refuse("a notice %d days before the end is not possible: the first one is at the lead, which is "+
+				"%d days; say 1 to %d, or lengthen the lead", days, r.LeadDays(), r.LeadDays()-1)
 		}
 	}
 	switch r.RetireAs() {

@@ -56,6 +56,7 @@ type CertificateQuery struct {
 	Owner                       Owner
 	Partner, Environment, KeyID string
 	KeyPair                     string
+	IDs, KeyPairs               []string // those with one of these; both: with one of either
 	States                      []State
 	SHA256, SPKISHA256          []byte
 	FileSHA256                  []byte    // of the file that it came in
@@ -171,6 +172,28 @@ type Reader interface {
 	Renewal(id string) (Renewal, error)
 	// Renewals returns renewals in the order of their identities.
 	Renewals(RenewalQuery) ([]Renewal, error)
+	// RenewalsToLook returns open renewals whose notices must be looked at, in the order of their
+	// identities.
+	RenewalsToLook(now time.Time, p Page) ([]Renewal, error)
+	PartnersOf(ids []string) ([]Partner, error)
+	// EnvironmentsOf returns the environments of some partners, in the order of their names.
+	EnvironmentsOf(partners []string) ([]Environment, error)
+	// Notices returns the notices about some certificates, and NoticesOf those in a mail.
+	Notices(certificates []string) ([]Notice, error)
+	NoticesOf(mail string) ([]Notice, error)
+	// NoticesTo returns at most n notices to a partner, or to one recipient, the newest first.
+	NoticesTo(partner, recipient string, n int) ([]Notice, error)
+	Mail(id string) (Mail, error)
+	// Mails returns mails in the order of their identities, without their data.
+	Mails(MailQuery) ([]Mail, error)
+	// MailsDue returns at most n mails that have not ended and whose next attempt has come, the oldest first.
+	MailsDue(now time.Time, n int) ([]Mail, error)
+	// MailsTo returns the mails to some recipients that are planned or deferred.
+	MailsTo(recipients []string) ([]Mail, error)
+	// MailCounts returns how many mails that have not ended are in each state.
+	MailCounts() ([]MailCount, error)
+	// Installation is the identity for which the sending of mails was armed; empty: it was not.
+	Installation() (string, error)
 	// Observed returns for how long programs have watched the uses of keys in each UTC day since the one
 	// of a time.
 	Observed(since time.Time) ([]ObservedDay, error)
@@ -201,7 +224,7 @@ type Reader interface {
 
 	// Rows are all rows of the registry, each a Partner, Environment, APIKey, KeyPair,
 	// Certificate, Offer, Blocked, Renewal, Person, Setting or ProfileSource. The audit log is left out, and so
-	// is what programs note: uses, and what they report of themselves. Errors are as those of
+	// is what programs note: uses, notices, mails, and what they report of themselves. Errors are as those of
 	// PublicKeys.
 	Rows() iter.Seq2[any, error]
 }
@@ -232,6 +255,15 @@ type Tx interface {
 	DeletePartner(Partner) error
 	DeleteEnvironment(Environment) error
 	DeleteProfile(name string) error
+	// PutNotices stores notices, in place of those that are there. Notices and mails are not recorded.
+	PutNotices([]Notice) error
+	PutMail(*Mail) error
+	// AddMails stores new mails.
+	AddMails([]Mail) error
+	// Looked stores when notices are looked at next. Storing a renewal, or its environment, has the same
+	// effect as a time that has come.
+	Looked([]Look) error
+	SetInstallation(id string, since time.Time) error
 	// Observe adds a time to the UTC day of an instant. Claim takes a task for a holder until a time,
 	// unless another holds it; now is the present time. Neither is recorded.
 	Observe(at time.Time, watched time.Duration) error

@@ -18,6 +18,8 @@ type Scheduler struct {
 	// Drain is how long a request may take that began before a change. The mail that confirms a new
 	// certificate waits so long. 0 is DefaultDrain.
 	Drain time.Duration
+	// Operations are the addresses of our own people, to whom notices go. Empty: the operators'.
+	Operations []string
 
 	after string // where the search for keys that are due goes on
 }
@@ -40,6 +42,8 @@ type Report struct {
 	Wait  []Wait         `json:"waiting,omitempty"`
 	// Next is when the next activation is ordered for; zero: none is.
 	Next time.Time `json:"next,omitzero"`
+	// Notices is how many notices were planned.
+	Notices int `json:"notices,omitempty"`
 	// Alarms are what a person must look at.
 	Alarms []Wait `json:"alarms,omitempty"`
 	// More reports whether a limit has ended the lists.
@@ -131,7 +135,10 @@ func (s *Scheduler) Pass(ctx context.Context) (Report, error) {
 	if err := p.renewals(ctx); err != nil {
 		return report, err
 	}
-	return report, p.due(ctx)
+	if err := p.due(ctx); err != nil {
+		return report, err
+	}
+	return report, p.notices(ctx)
 }
 
 func (s *Scheduler) claim(ctx context.Context) (taken bool, err error) {

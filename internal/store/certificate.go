@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sealane/sealane/internal/registry"
@@ -139,6 +140,24 @@ func certificates(q registry.CertificateQuery) (condition string, args []any) {
 	return " WHERE id IN (SELECT id FROM certificate" + page + ") ORDER BY " + order, args
 }
 
+// amongKeys adds the condition that a certificate has one of some identities, or is of one of some key pairs.
+func (q *query) amongKeys(ids, pairs []string) {
+	var args []any
+	for _, id := range slices.Concat(ids, pairs) {
+		args = append(args, id)
+	}
+	var parts []string
+	for _, of := range []struct {
+		column string
+		n      int
+	}{{"id", len(ids)}, {"key_pair", len(pairs)}} {
+		if of.n > 0 {
+			parts = append(parts, "SELECT id FROM certificate WHERE "+of.column+" IN ("+placeholders(of.n)+")")
+		}
+	}
+	q.where(true, "id IN ("+strings.Join(parts, " UNION ")+")", args...)
+}
+
 func certificatePage(q registry.CertificateQuery) (condition string, args []any) {
 	var found query
 	found.where(len(q.SHA256) > 0, "sha256 = ?", q.SHA256)
@@ -148,6 +167,9 @@ func certificatePage(q registry.CertificateQuery) (condition string, args []any)
 	found.where(q.Serial != "", "serial_number = ?", q.Serial)
 	found.containing(q.Containing)
 	found.where(q.KeyPair != "", "key_pair = ?", q.KeyPair)
+	if len(q.IDs)+len(q.KeyPairs) > 0 {
+		found.amongKeys(q.IDs, q.KeyPairs)
+	}
 	found.where(q.KeyID != "", "key_id = ?", q.KeyID)
 	found.where(q.Partner != "", "partner = ?", q.Partner)
 	found.where(!q.NotAfterBefore.IsZero(), "not_after < ?", q.NotAfterBefore.UnixMicro())

@@ -63,5 +63,10 @@ func (t *tx) PutEnvironment(e *registry.Environment) error {
 				what, e.Account, environmentTable.row(&others[0]), registry.ErrExists)
 		}
 	}
-	return put(t, environmentTable, e)
+	if err := put(t, environmentTable, e); err != nil {
+		return err
+	}
+	_, err := t.exec("look at "+what, `DELETE FROM notice_look WHERE renewal IN
+		(SELECT id FROM renewal WHERE partner = ? AND environment = ? AND closed < 0)`, e.Partner, e.Name)
+	return err
 }

@@ -86,7 +86,11 @@ func (t *tx) PutRenewal(n *registry.Renewal) error {
 			return fmt.Errorf("renewal %q is open for %s: %w", other[0].ID, n.Leg, registry.ErrExists)
 		}
 	}
-	return put(t, renewalTable, n)
+	if err := put(t, renewalTable, n); err != nil {
+		return err
+	}
+	_, err := t.exec("look at "+n.ID, "DELETE FROM notice_look WHERE renewal = ?", n.ID)
+	return err
 }
 
 const day = 24 * time.Hour

@@ -1,0 +1,322 @@
+package renewal
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+const (
+	noticePage = 500 // renewals whose notices are planned in one transaction
+	maxNoticed = 100 // notices in one mail
+)
+
+// notices plans the notices that are due, and withdraws those that are not any more. A renewal is looked
+// at when a threshold has come, or when it, or its environment, has changed.
+func (p *pass) notices(ctx context.Context) error {
+	ours, err := p.ourPeople(ctx)
+	if err != nil {
+		return err
+	}
+	page := registry.Page{Limit: noticePage}
+	for {
+		if err := p.keepClaim(ctx); err != nil {
+			return err
+		}
+		var damaged registry.DamagedRows
+		var looked, planned int
+		var alarms []Wait
+		err := p.Registry.Store.Update(ctx, func(tx registry.Tx) (err error) {
+			w := noticeWork{tx: tx, now: p.now, ours: ours}
+			if looked, damaged, err = w.page(&page); err != nil {
+				return err
+			}
+			planned, alarms = len(w.added), w.alarms
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		p.report.Notices += planned
+		for _, a := range alarms {
+			p.report.wait(&p.report.Alarms, registry.Renewal{ID: a.Renewal, Leg: registry.Leg{Partner: a.Partner}},
+				"%s", a.Text)
+		}
+		if looked+len(damaged) < noticePage {
+			return nil
+		}
+	}
+}
+
+// ourPeople returns the addresses of our own people: those that the configuration names, or else the
+// operators'.
+func (p *pass) ourPeople(ctx context.Context) (to []string, err error) {
+	if len(p.Operations) > 0 {
+		return p.Operations, nil
+	}
+	err = p.session.View(ctx, func(tx registry.Reader) error {
+		people, _, err := registry.Readable(tx.People())
+		for _, one := range people {
+			if one.Revoked.IsZero() && slices.Contains(one.Roles, registry.Operator) && one.Email != "" {
+				to = append(to, one.Email)
+			}
+		}
+		return err
+	})
+	return to, err
+}
+
+// noticeWork plans the notices of some renewals in one transaction.
+type noticeWork struct {
+	tx   registry.Tx
+	now  time.Time
+	ours []string
+
+	environments map[string]registry.Environment // by partner and name
+	partners     map[string]registry.Partner
+	certificates map[string]registry.Certificate // by identity, and by that of the key pair
+	there        map[string][]registry.Notice    // by certificate
+
+	added, withdrawn []registry.Notice
+	looks            []registry.Look
+	alarms           []Wait
+}
+
+// page plans the notices of the next renewals, and returns how many they were.
+func (w *noticeWork) page(p *registry.Page) (looked int, damaged registry.DamagedRows, err error) {
+	all, damaged, err := registry.Readable(w.tx.RenewalsToLook(w.now, *p))
+	if err != nil || len(all)+len(damaged) == 0 {
+		return 0, damaged, err
+	}
+	p.After = lastOf(all, damaged)
+	if err := w.read(all); err != nil {
+		return 0, damaged, err
+	}
+	for _, n := range all {
+		w.renewal(n)
+	}
+	return len(all), damaged, w.store()
+}
+
+// read reads what the notices of some renewals depend on.
+func (w *noticeWork) read(all []registry.Renewal) error {
+	var partners, ids, pairs []string
+	for _, n := range all {
+		if n.Partner != "" {
+			partners = append(partners, n.Partner)
+		}
+		if exchange.IsKeyPair(n.Replaces) {
+			pairs = append(pairs, n.Replaces)
+		} else {
+			ids = append(ids, n.Replaces)
+		}
+	}
+	w.environments, w.partners = map[string]registry.Environment{}, map[string]registry.Partner{}
+	w.certificates, w.there = map[string]registry.Certificate{}, map[string][]registry.Notice{}
+	environments, _, err := registry.Readable(w.tx.EnvironmentsOf(partners))
+	if err != nil {
+		return err
+	}
+	for _, e := range environments {
+		w.environments[e.Partner+"/"+e.Name] = e
+	}
+	found, _, err := registry.Readable(w.tx.PartnersOf(partners))
+	if err != nil {
+		return err
+	}
+	for _, one := range found {
+		w.partners[one.ID] = one
+	}
+	certificates, _, err := registry.Readable(w.tx.Certificates(registry.CertificateQuery{
+		IDs: ids, KeyPairs: pairs, Brief: true, Page: registry.Page{Limit: 2 * noticePage},
+	}))
+	if err != nil {
+		return err
+	}
+	for _, c := range certificates {
+		w.certificates[c.ID] = c
+		if c.Owner == registry.Ours {
+			w.certificates[c.KeyPair] = c
+		}
+		ids = append(ids, c.ID)
+	}
+	there, _, err := registry.Readable(w.tx.Notices(ids))
+	for _, n := range there {
+		w.there[n.Certificate] = append(w.there[n.Certificate], n)
+	}
+	return err
+}
+
+// renewal plans the notices of one renewal.
+func (w *noticeWork) renewal(r registry.Renewal) {
+	c, known := w.certificates[r.Replaces]
+	env, has := w.environments[r.Partner+"/"+r.Environment]
+	if !known || !has && r.Partner != "" {
+		w.alarm(r, "whether a notice is due can't be seen: its rows can't be read")
+		w.looks = append(w.looks, registry.Look{Renewal: r.ID, At: w.now.Add(time.Hour)})
+		return
+	}
+	n := noticed{
+		Renewal: r, env: env, archived: !w.partners[r.Partner].Archived.IsZero(), certificate: c, ours: w.ours,
+		there: w.there[c.ID],
+	}
+	p := n.plan(w.now)
+	w.looks = append(w.looks, registry.Look{Renewal: r.ID, At: p.next})
+	same := func(a, b registry.Notice) bool { return a.By(b) == 0 }
+	for _, wanted := range p.notices {
+		there := slices.IndexFunc(n.there, func(o registry.Notice) bool { return same(o, wanted) })
+		if there < 0 || n.there[there].Outcome == registry.NoticeWithdrawn {
+			wanted.Planned = w.now
+			w.added = append(w.added, wanted)
+		}
+	}
+	for _, o := range n.there {
+		if o.Outcome == "" && o.Renewal == r.ID &&
+			!slices.ContainsFunc(p.notices, func(wanted registry.Notice) bool { return same(o, wanted) }) {
+			o.Outcome, o.Why = registry.NoticeWithdrawn, string(p.why)
+			w.withdrawn = append(w.withdrawn, o)
+		}
+	}
+	switch {
+	case p.why == WhyNoContact:
+		w.alarm(r, "%s has no contact in %s to whom mails can be delivered, and %s ends on %s", r.Partner,
+			r.Environment, r.Replaces, n.end().Format(time.DateOnly))
+	case p.why == WhyNobodyOurs:
+		w.alarm(r, "no address of our own people is known: name one (operations, in the configuration of mails)")
+	}
+	if n.late(w.now) {
+		w.alarm(r, "%s was not told that %s ends on %s, and that is nearer than %d days", r.Partner, r.Replaces,
+			n.end().Format(time.DateOnly), registry.NoticeAsked)
+	}
+}
+
+// store stores the notices, each in a mail of its recipient, and withdraws mails that have none any more.
+func (w *noticeWork) store() error {
+	if err := w.withdraw(); err != nil {
+		return err
+	}
+	mails, err := w.mails()
+	if err != nil {
+		return err
+	}
+	var fresh []registry.Mail
+	for i := range w.added {
+		n := &w.added[i]
+		key := mailKey(n.Kind, n.Partner, n.To)
+		m := mails[key]
+		if m == nil || m.count == maxNoticed {
+			m = &openMail{id: registry.NewMailID()}
+			mails[key] = m
+			about := registry.Mail{ID: m.id, Kind: n.Kind, To: n.To, State: registry.MailPlanned, Next: w.now,
+				Planned: w.now}
+			if n.Kind.ToPartner() {
+				about.Partner = n.Partner
+			}
+			fresh = append(fresh, about)
+		}
+		n.Mail = m.id
+		m.count++
+	}
+	return errors.Join(w.tx.AddMails(fresh), w.tx.PutNotices(w.added), w.tx.Looked(w.looks))
+}
+
+// openMail is a mail that takes more notices.
+type openMail struct {
+	id    string
+	count int
+}
+
+// mailKey tells the mails apart that notices are collected in: no mail has those of two partners, but for
+// our own people.
+func mailKey(kind registry.NoticeKind, partner, to string) string {
+	if !kind.ToPartner() {
+		partner = ""
+	}
+	return string(kind) + "\n" + partner + "\n" + strings.ToLower(to)
+}
+
+// mails returns the mails to the recipients that are not being sent.
+func (w *noticeWork) mails() (map[string]*openMail, error) {
+	var to []string
+	for _, n := range w.added {
+		to = append(to, n.To)
+	}
+	open := map[string]*openMail{}
+	if to == nil {
+		return open, nil
+	}
+	all, _, err := registry.Readable(w.tx.MailsTo(to))
+	for _, m := range all {
+		if m.Key != "" || m.Attempts > 0 && m.Data != nil {
+			continue
+		}
+		notices, _, err := registry.Readable(w.tx.NoticesOf(m.ID))
+		if err != nil {
+			return nil, err
+		}
+		open[mailKey(m.Kind, m.Partner, m.To)] = &openMail{m.ID, len(notices)}
+	}
+	return open, err
+}
+
+// withdraw withdraws notices, and the mails that have no other.
+func (w *noticeWork) withdraw() error {
+	if w.withdrawn == nil {
+		return nil
+	}
+	var mails []string
+	for _, n := range w.withdrawn {
+		if !slices.Contains(mails, n.Mail) {
+			mails = append(mails, n.Mail)
+		}
+	}
+	for _, id := range mails {
+		m, err := w.tx.Mail(id)
+		if err != nil && !errors.Is(err, registry.ErrNotFound) {
+			return err
+		}
+		if m.State == registry.MailSending || m.State == registry.MailUncertain { // the recipient may have it
+			w.withdrawn = slices.DeleteFunc(w.withdrawn, func(n registry.Notice) bool { return n.Mail == id })
+		}
+	}
+	if err := w.tx.PutNotices(w.withdrawn); err != nil {
+		return err
+	}
+	for _, id := range mails {
+		if _, err := withdrawEmpty(w.tx, id, w.now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withdrawEmpty withdraws a mail of notices of which none waits, and reports whether it is withdrawn.
+func withdrawEmpty(tx registry.Tx, id string, now time.Time) (bool, error) {
+	m, err := tx.Mail(id)
+	if errors.Is(err, registry.ErrNotFound) {
+		return true, nil
+	}
+	if err != nil || m.State == registry.MailSending || m.State == registry.MailUncertain || m.Key != "" {
+		return false, err
+	}
+	notices, _, err := registry.Readable(tx.NoticesOf(id))
+	waits := func(n registry.Notice) bool { return n.Outcome == "" }
+	if err != nil || slices.ContainsFunc(notices, waits) || m.State.Ended() {
+		return false, err
+	}
+	m.State, m.Ended = registry.MailWithdrawn, now
+	return true, tx.PutMail(&m)
+}
+
+func (w *noticeWork) alarm(n registry.Renewal, format string, args ...any) {
+	var r Report
+	r.wait(&r.Alarms, n, format, args...)
+	if len(w.alarms) < maxListed {
+		w.alarms = append(w.alarms, r.Alarms...)
+	}
+}
