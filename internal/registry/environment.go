@@ -39,8 +39,8 @@ type Environment struct {
 	// is when that was last.
 	ContactRound int       `json:"contact_round,omitempty"`
 	Contacted    time.Time `json:"contacted,omitzero"`
-	Created   time.Time `json:"created"`
-	Version   int64     `json:"-"`
+	Created      time.Time `json:"created"`
+	Version      int64     `json:"-"`
 }
 
 // AddEnvironment adds an environment to a partner. Its Sealing must be given.

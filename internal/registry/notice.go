@@ -164,6 +164,12 @@ type RenewalNotice struct {
 	Mail  string     `json:"mail"`
 }
 
+// ToPartner reports whether it went to a partner.
+func (n RenewalNotice) ToPartner() bool { return n.Kind.ToPartner() && n.To != ToWebhook }
+
+// ToWebhook is the recipient of what goes to the webhook and not to an address.
+const ToWebhook = "webhook"
+
 // MaxNotices is how many notices a renewal keeps; the audit log has all.
 const MaxNotices = 200
 
@@ -228,7 +234,9 @@ const (
 )
 
 // DaysBefore returns the instant a number of days of 24 hours before another.
-func DaysBefore(end time.Time, days int) time.Time { return end.Add(-time.Duration(days) * 24 * time.Hour) }
+func DaysBefore(end time.Time, days int) time.Time {
+	return end.Add(-time.Duration(days) * 24 * time.Hour)
+}
 
 // DaysLeft returns how many full days are left until an end. It is negative after it.
 func DaysLeft(end, now time.Time) int {

@@ -101,6 +101,13 @@ const (
 	// ActionRenewalBegin and ActionRenewalAdvance are acts of a program.
 	ActionRenewalBegin   Action = "renewal.begin"
 	ActionRenewalAdvance Action = "renewal.advance"
+
+	ActionNoticeAck    Action = "notice.ack"
+	ActionNoticeLetter Action = "notice.letter"
+	ActionNoticeArm    Action = "notice.arm"
+	// ActionNoticeSend is that a mail has ended: sent by a program, or by a person.
+	ActionNoticeSend   Action = "notice.send"
+	ActionNoticeBounce Action = "notice.bounce"
 )
 
 // permission says which roles may do an action, and whether it asks for a reason, because
@@ -201,6 +208,12 @@ var permissions = map[Action]permission{
 	ActionRenewalPlan:     {roles: []Role{Operator}},
 	ActionRenewalBegin:    {}, // programs only
 	ActionRenewalAdvance:  {},
+
+	ActionNoticeAck:    {roles: []Role{Operator}, reason: true},
+	ActionNoticeLetter: {roles: []Role{Operator}},
+	ActionNoticeArm:    {roles: []Role{Administrator, Operator}},
+	ActionNoticeSend:   {roles: []Role{Operator}, archived: true},
+	ActionNoticeBounce: {roles: []Role{Operator}, archived: true},
 }
 
 // ErrForbidden means that a person may not do an action. The error's text says who may.

@@ -11,7 +11,7 @@ type program struct{ actions []Action }
 
 // programs are what each program may do. None may approve, match, waive, prolong or revoke anything.
 var programs = map[string]program{
-	"program:renewal": {[]Action{ActionRenewalBegin, ActionRenewalAdvance}},
+	"program:renewal": {[]Action{ActionRenewalBegin, ActionRenewalAdvance, ActionNoticeSend, ActionNoticeBounce}},
 }
 
 // RenewalProgram is the name of the program that advances renewals, as records have it.

@@ -206,7 +206,9 @@ func (r *recorder) AddMails(all []Mail) error { return r.tx.AddMails(all) }
 
 func (r *recorder) Looked(all []Look) error { return r.tx.Looked(all) }
 
-func (r *recorder) SetInstallation(id string, since time.Time) error { return r.tx.SetInstallation(id, since) }
+func (r *recorder) SetInstallation(id string, since time.Time) error {
+	return r.tx.SetInstallation(id, since)
+}
 
 func (r *recorder) Observe(at time.Time, watched time.Duration) error {
 	return r.tx.Observe(at, watched)

@@ -29,8 +29,8 @@ type Rotation struct {
 	Retire Retire `json:"retire,omitempty"` // empty: [RetirePropose]
 	// Notices are on which days before the end notices follow the first one, which is at the lead.
 	// Empty is [DefaultNotices]. The day of the end follows, and then each week.
-	Notices []int `json:"notices,omitempty"`
-	Window Window `json:"window,omitzero"`  // when activations may happen
+	Notices []int  `json:"notices,omitempty"`
+	Window  Window `json:"window,omitzero"` // when activations may happen
 }
 
 // Days that count where an environment names none.

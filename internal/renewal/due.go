@@ -6,64 +6,72 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 )
 
 // duePage is how many certificates one pass looks at, to find those that are due.
-const duePage = 2000
+const duePage = 1000
 
 // due begins the renewals of active keys that are due, and ends what was on its way in and has expired.
 // A pass looks at a part of the certificates, and the next one goes on there.
 func (p *pass) due(ctx context.Context) error {
 	q := registry.CertificateQuery{
-		States: []registry.State{registry.Active}, Brief: true, Page: registry.Page{After: p.after, Limit: 1000},
+		States: []registry.State{registry.Active}, Brief: true, Page: registry.Page{After: p.after, Limit: duePage},
 	}
-	for looked := 0; looked < duePage; {
-		var page []registry.Certificate
-		var damaged registry.DamagedRows
-		var due []time.Time // when those of the page are due; zero: not yet
-		err := p.session.View(ctx, func(tx registry.Reader) (err error) {
-			if page, damaged, err = registry.Readable(tx.Certificates(q)); err == nil {
-				due, err = p.dueOf(tx, page)
-			}
-			return err
-		})
-		if err != nil {
+	var page []registry.Certificate
+	var damaged registry.DamagedRows
+	lanes, open := laneRows{}, map[string]bool{} // the keys whose renewals are open
+	err := p.session.View(ctx, func(tx registry.Reader) (err error) {
+		if page, damaged, err = registry.Readable(tx.Certificates(q)); err != nil {
 			return err
 		}
-		for i, c := range page {
-			q.After = max(q.After, c.ID)
-			if due[i].IsZero() {
+		var partners []string
+		for _, c := range page {
+			partners = append(partners, c.Partner)
+		}
+		if err := lanes.read(tx, partners); err != nil {
+			return err
+		}
+		for _, c := range page {
+			if _, env, _ := lanes.of(c.Partner, c.Environment); p.now.Before(c.Due(env.Rotation)) {
 				continue
 			}
-			if err := p.begin(ctx, c, due[i]); err != nil {
-				if ctx.Err() != nil || errors.Is(err, registry.ErrStore) {
-					return err
-				}
-				p.unseen(c, err)
+			_, err := tx.OpenRenewal(legOf(c))
+			if err != nil && !errors.Is(err, registry.ErrNotFound) {
+				return err
 			}
+			open[c.ID] = err == nil
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	p.after = ""
+	if len(page)+len(damaged) == q.Limit {
+		for _, c := range page {
+			p.after = max(p.after, c.ID)
 		}
 		for _, row := range damaged {
-			q.After = max(q.After, row.ID)
-			p.report.wait(&p.report.Alarms, registry.Renewal{}, "whether certificate %s is due can't be seen: %s",
-				row.ID,
-				row.Why)
-		}
-		seen := len(page) + len(damaged)
-		looked += seen
-		p.after = q.After
-		if seen < q.Limit {
-			p.after = ""
-			break
+			p.after = max(p.after, row.ID)
 		}
 	}
+	for _, c := range page {
+		if open[c.ID] {
+			continue
+		}
+		if err := p.end(ctx, c, lanes); err != nil {
+			if ctx.Err() != nil || errors.Is(err, registry.ErrStore) {
+				return err
+			}
+			p.unseen(c.Partner, c.ID, err.Error())
+		}
+	}
+	for _, row := range damaged {
+		p.unseen("", row.ID, row.Why)
+	}
 	return p.expire(ctx)
-}
-
-// unseen reports a certificate whose row or environment can't be read.
-func (p *pass) unseen(c registry.Certificate, err error) {
-	p.report.wait(&p.report.Alarms, registry.Renewal{Leg: registry.Leg{Partner: c.Partner}},
-		"whether certificate %s is due can't be seen: %v", c.ID, err)
 }
 
 // legOf returns the leg of a certificate.
@@ -71,46 +79,60 @@ func legOf(c registry.Certificate) registry.Leg {
 	return registry.Leg{Owner: c.Owner, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment}
 }
 
-// dueOf returns when certificates were due, or zero for those that are not yet, or whose renewal is open.
-func (p *pass) dueOf(tx registry.Reader, page []registry.Certificate) ([]time.Time, error) {
-	due := make([]time.Time, len(page))
-	for i, c := range page {
-		at, err := p.dueAt(tx, c)
-		if err != nil && errors.Is(err, registry.ErrStore) {
-			return nil, err
-		}
-		if err != nil {
-			p.unseen(c, err)
-		}
-		due[i] = at
-	}
-	return due, nil
+// unseen has an alarm where it can't be seen whether a certificate is due.
+func (p *pass) unseen(partner, id, why string) {
+	p.report.wait(&p.report.Alarms, registry.Renewal{Leg: registry.Leg{Partner: partner}},
+		"whether certificate %s is due can't be seen: %s", id, why)
 }
 
-func (p *pass) dueAt(tx registry.Reader, c registry.Certificate) (due time.Time, err error) {
-	var r registry.Rotation
-	if c.Partner != "" {
-		partner, err := tx.Partner(c.Partner)
-		if err != nil || !partner.Archived.IsZero() {
-			return due, err
-		}
-		env, err := tx.Environment(c.Partner, c.Environment)
-		if err != nil {
-			return due, err
-		}
-		r = env.Rotation
-	}
-	if due = c.Due(r); p.now.Before(due) {
-		return time.Time{}, nil
-	}
-	_, err = tx.OpenRenewal(legOf(c))
-	if errors.Is(err, registry.ErrNotFound) {
-		return due, nil
-	}
-	return time.Time{}, err
+// laneRows are the partners and environments of some certificates, read together.
+type laneRows struct {
+	partners     map[string]registry.Partner
+	environments map[lanes.Name]registry.Environment
 }
 
-// begin begins the renewal of an active key that was due at a time, unless one is open.
+func (l *laneRows) read(tx registry.Reader, of []string) error {
+	l.partners, l.environments = map[string]registry.Partner{}, map[lanes.Name]registry.Environment{}
+	of = slices.DeleteFunc(of, func(id string) bool { return id == "" })
+	partners, _, err := registry.Readable(tx.PartnersOf(of))
+	if err != nil {
+		return err
+	}
+	for _, one := range partners {
+		l.partners[one.ID] = one
+	}
+	environments, _, err := registry.Readable(tx.EnvironmentsOf(of))
+	for _, e := range environments {
+		l.environments[lanes.Name{Partner: e.Partner, Environment: e.Name}] = e
+	}
+	return err
+}
+
+// of returns the rows of a lane, and reports whether both can be read. A pair that partners share has none.
+func (l *laneRows) of(partner, environment string) (registry.Partner, registry.Environment, bool) {
+	p, known := l.partners[partner]
+	env, has := l.environments[lanes.Name{Partner: partner, Environment: environment}]
+	return p, env, known && has || partner == ""
+}
+
+// end begins the renewal of an active key that is due, and asks for the contacts some time before.
+func (p *pass) end(ctx context.Context, c registry.Certificate, lanes laneRows) error {
+	partner, env, known := lanes.of(c.Partner, c.Environment)
+	due := c.Due(env.Rotation)
+	switch {
+	case !known:
+		return errors.New("the row of its partner or environment can't be read")
+	case !partner.Archived.IsZero():
+		return nil
+	case !p.now.Before(due):
+		return p.begin(ctx, c, due)
+	case c.Partner != "" && !p.now.Before(registry.DaysBefore(c.EndOfUse(), contactsDay)):
+		return p.askContacts(ctx, c, env)
+	}
+	return nil
+}
+
+// begin begins the renewal of an active key that is due, if none is open.
 func (p *pass) begin(ctx context.Context, c registry.Certificate, due time.Time) error {
 	leg, id := legOf(c), c.ID
 	if c.Owner == registry.Ours {

@@ -3,6 +3,8 @@ package renewal
 import (
 	"cmp"
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/sealane/sealane/internal/registry"
 )
@@ -15,7 +17,7 @@ func (p *pass) mail(ctx context.Context, n *registry.Renewal) error {
 		return nil
 	}
 	if n.Mail != nil {
-		return p.unaddressed(ctx, *n)
+		return p.letters(ctx, *n)
 	}
 	swaps, err := p.swaps(ctx, *n)
 	if err != nil {
@@ -57,22 +59,94 @@ func (p *pass) mail(ctx context.Context, n *registry.Renewal) error {
 	if n.Mail != nil {
 		p.report.done(*n, "the mail that confirms %s to %s is planned", n.Successor, n.Partner)
 	}
-	return p.unaddressed(ctx, *n)
+	return p.letters(ctx, *n)
 }
 
-// unaddressed has an alarm where a planned mail has nobody to whom it could be sent.
-func (p *pass) unaddressed(ctx context.Context, n registry.Renewal) error {
-	if n.Mail == nil || !n.Mail.Sent.IsZero() || len(n.Mail.To) > 0 {
+// letters puts the planned mail of a renewal into the outbox, once for each contact. It has an alarm where
+// there is none.
+func (p *pass) letters(ctx context.Context, n registry.Renewal) error {
+	if n.Mail == nil || !n.Mail.Sent.IsZero() {
 		return nil
 	}
-	return p.session.View(ctx, func(tx registry.Reader) error {
+	kind := registry.LetterInstalled
+	if n.Mail.Ready {
+		kind = registry.LetterReady
+	}
+	var to []string
+	var missing []registry.Mail
+	err := p.session.View(ctx, func(tx registry.Reader) error {
 		env, err := tx.Environment(n.Partner, n.Environment)
-		if err == nil && len(mailTo(env)) == 0 {
-			p.report.wait(&p.report.Alarms, n, "%s has no contact in %s for the mail that confirms %s",
-				n.Partner, n.Environment, n.Successor)
+		if err != nil {
+			return err
 		}
+		to = mailTo(env)
+		missing, err = unplanned(tx, to, registry.Mail{
+			Kind: kind, Partner: n.Partner, Environment: n.Environment, About: n.ID,
+			State: registry.MailPlanned, Next: p.now, Planned: p.now,
+		}, func(to string) string { return letterKey(n, to) })
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	if len(to) == 0 {
+		p.report.wait(&p.report.Alarms, n, "%s has no contact in %s for the mail that confirms %s",
+			n.Partner, n.Environment, n.Successor)
+	}
+	if missing == nil {
+		return nil
+	}
+	err = p.Registry.Store.Update(ctx, func(tx registry.Tx) error {
+		now, err := tx.Renewal(n.ID)
+		if err != nil || now.Version != n.Version {
+			return err
+		}
+		return addLetters(tx, missing)
+	})
+	if errors.Is(err, registry.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// letterKey returns the key of the mail that confirms a successor to one recipient.
+func letterKey(n registry.Renewal, to string) string {
+	return "confirm " + n.Mail.ID + " " + strings.ToLower(to)
+}
+
+// unplanned returns the letters to some recipients that are not in the outbox yet.
+func unplanned(
+	tx registry.Reader, to []string, letter registry.Mail, key func(to string) string,
+) (missing []registry.Mail, err error) {
+	for _, address := range to {
+		there, _, err := registry.Readable(tx.Mails(registry.MailQuery{Key: key(address)}))
+		if err != nil {
+			return nil, err
+		}
+		if len(there) > 0 {
+			continue
+		}
+		letter.ID, letter.To, letter.Key = registry.NewMailID(), address, key(address)
+		missing = append(missing, letter)
+	}
+	return missing, nil
+}
+
+// addLetters stores letters, but for those that somebody has planned meanwhile.
+func addLetters(tx registry.Tx, letters []registry.Mail) error {
+	for _, m := range letters {
+		there, _, err := registry.Readable(tx.Mails(registry.MailQuery{Key: m.Key}))
+		if err != nil {
+			return err
+		}
+		if len(there) > 0 {
+			continue
+		}
+		if err := tx.AddMails([]registry.Mail{m}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // swaps reports whether the partner of a renewal holds one certificate at a time, and may replace it when

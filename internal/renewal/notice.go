@@ -44,6 +44,7 @@ type noticed struct {
 	archived    bool
 	certificate registry.Certificate // that ends
 	ours        []string             // addresses of our own people
+	webhook     bool                 // a program of ours is told, too
 	there       []registry.Notice    // about the certificate
 }
 
@@ -134,6 +135,9 @@ func (n noticed) internal(p *plan, kind registry.NoticeKind, day int) {
 	for _, to := range n.ours {
 		n.add(p, kind, day, to)
 	}
+	if n.webhook {
+		n.add(p, kind, day, registry.ToWebhook)
+	}
 }
 
 // toPartner plans the notices to a partner's contacts, and to our own people where they don't answer.
@@ -155,6 +159,9 @@ func (n noticed) toPartner(p *plan, kind registry.NoticeKind, day int, now time.
 	to, failed := n.recipients(level)
 	for _, address := range to {
 		n.add(p, kind, day, address)
+	}
+	if n.webhook {
+		n.add(p, kind, day, registry.ToWebhook)
 	}
 	switch {
 	case level == 3:
@@ -224,6 +231,6 @@ func (n noticed) add(p *plan, kind registry.NoticeKind, day int, to string) {
 // specification allows.
 func (n noticed) late(now time.Time) bool {
 	kind, _ := n.audience()
-	told := slices.ContainsFunc(n.Notices, func(o registry.RenewalNotice) bool { return o.Kind.ToPartner() })
-	return kind.ToPartner() && kind != "" && !told && now.After(registry.DaysBefore(n.end(), registry.NoticeAsked))
+	told := slices.ContainsFunc(n.Notices, registry.RenewalNotice.ToPartner)
+	return kind != "" && kind.ToPartner() && !told && now.After(registry.DaysBefore(n.end(), registry.NoticeAsked))
 }

@@ -32,7 +32,7 @@ func (p *pass) notices(ctx context.Context) error {
 		var looked, planned int
 		var alarms []Wait
 		err := p.Registry.Store.Update(ctx, func(tx registry.Tx) (err error) {
-			w := noticeWork{tx: tx, now: p.now, ours: ours}
+			w := noticeWork{tx: tx, now: p.now, ours: ours, webhook: p.Webhook}
 			if looked, damaged, err = w.page(&page); err != nil {
 				return err
 			}
@@ -73,12 +73,12 @@ func (p *pass) ourPeople(ctx context.Context) (to []string, err error) {
 
 // noticeWork plans the notices of some renewals in one transaction.
 type noticeWork struct {
-	tx   registry.Tx
-	now  time.Time
-	ours []string
+	tx      registry.Tx
+	now     time.Time
+	ours    []string
+	webhook bool
 
-	environments map[string]registry.Environment // by partner and name
-	partners     map[string]registry.Partner
+	lanes        laneRows
 	certificates map[string]registry.Certificate // by identity, and by that of the key pair
 	there        map[string][]registry.Notice    // by certificate
 
@@ -107,30 +107,16 @@ func (w *noticeWork) page(p *registry.Page) (looked int, damaged registry.Damage
 func (w *noticeWork) read(all []registry.Renewal) error {
 	var partners, ids, pairs []string
 	for _, n := range all {
-		if n.Partner != "" {
-			partners = append(partners, n.Partner)
-		}
+		partners = append(partners, n.Partner)
 		if exchange.IsKeyPair(n.Replaces) {
 			pairs = append(pairs, n.Replaces)
 		} else {
 			ids = append(ids, n.Replaces)
 		}
 	}
-	w.environments, w.partners = map[string]registry.Environment{}, map[string]registry.Partner{}
 	w.certificates, w.there = map[string]registry.Certificate{}, map[string][]registry.Notice{}
-	environments, _, err := registry.Readable(w.tx.EnvironmentsOf(partners))
-	if err != nil {
+	if err := w.lanes.read(w.tx, partners); err != nil {
 		return err
-	}
-	for _, e := range environments {
-		w.environments[e.Partner+"/"+e.Name] = e
-	}
-	found, _, err := registry.Readable(w.tx.PartnersOf(partners))
-	if err != nil {
-		return err
-	}
-	for _, one := range found {
-		w.partners[one.ID] = one
 	}
 	certificates, _, err := registry.Readable(w.tx.Certificates(registry.CertificateQuery{
 		IDs: ids, KeyPairs: pairs, Brief: true, Page: registry.Page{Limit: 2 * noticePage},
@@ -155,18 +141,17 @@ func (w *noticeWork) read(all []registry.Renewal) error {
 // renewal plans the notices of one renewal.
 func (w *noticeWork) renewal(r registry.Renewal) {
 	c, known := w.certificates[r.Replaces]
-	env, has := w.environments[r.Partner+"/"+r.Environment]
-	if !known || !has && r.Partner != "" {
+	partner, env, has := w.lanes.of(r.Partner, r.Environment)
+	if !known || !has {
 		w.alarm(r, "whether a notice is due can't be seen: its rows can't be read")
 		w.looks = append(w.looks, registry.Look{Renewal: r.ID, At: w.now.Add(time.Hour)})
 		return
 	}
 	n := noticed{
-		Renewal: r, env: env, archived: !w.partners[r.Partner].Archived.IsZero(), certificate: c, ours: w.ours,
+		Renewal: r, env: env, archived: !partner.Archived.IsZero(), certificate: c, ours: w.ours, webhook: w.webhook,
 		there: w.there[c.ID],
 	}
 	p := n.plan(w.now)
-	w.looks = append(w.looks, registry.Look{Renewal: r.ID, At: p.next})
 	same := func(a, b registry.Notice) bool { return a.By(b) == 0 }
 	for _, wanted := range p.notices {
 		there := slices.IndexFunc(n.there, func(o registry.Notice) bool { return same(o, wanted) })
@@ -182,6 +167,7 @@ func (w *noticeWork) renewal(r registry.Renewal) {
 			w.withdrawn = append(w.withdrawn, o)
 		}
 	}
+	alarms := len(w.alarms)
 	switch {
 	case p.why == WhyNoContact:
 		w.alarm(r, "%s has no contact in %s to whom mails can be delivered, and %s ends on %s", r.Partner,
@@ -193,6 +179,10 @@ func (w *noticeWork) renewal(r registry.Renewal) {
 		w.alarm(r, "%s was not told that %s ends on %s, and that is nearer than %d days", r.Partner, r.Replaces,
 			n.end().Format(time.DateOnly), registry.NoticeAsked)
 	}
+	if len(w.alarms) > alarms { // it stays until there is no reason for it
+		p.next = w.now
+	}
+	w.looks = append(w.looks, registry.Look{Renewal: r.ID, At: p.next})
 }
 
 // store stores the notices, each in a mail of its recipient, and withdraws mails that have none any more.
@@ -252,7 +242,7 @@ func (w *noticeWork) mails() (map[string]*openMail, error) {
 	}
 	all, _, err := registry.Readable(w.tx.MailsTo(to))
 	for _, m := range all {
-		if m.Key != "" || m.Attempts > 0 && m.Data != nil {
+		if m.Key != "" {
 			continue
 		}
 		notices, _, err := registry.Readable(w.tx.NoticesOf(m.ID))

@@ -20,6 +20,8 @@ type Scheduler struct {
 	Drain time.Duration
 	// Operations are the addresses of our own people, to whom notices go. Empty: the operators'.
 	Operations []string
+	// Webhook reports whether a program of ours is told of notices, too.
+	Webhook bool
 
 	after string // where the search for keys that are due goes on
 }
