@@ -69,7 +69,7 @@ var imports = map[string][]string{
 		"internal/audit", "internal/rootkey"},
 	"internal/exchange":  {"internal/registry", "internal/nearest"},
 	"internal/store":     {"internal/registry"},
-	"internal/renewal":   {"internal/exchange"},
+	"internal/renewal":   {"internal/exchange", "internal/notify"},
 	"internal/todo":      {"internal/renewal"},
 	"internal/operation": {"internal/renewal", "internal/todo", "internal/store", "internal/nearest"},
 

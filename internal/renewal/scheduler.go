@@ -22,8 +22,11 @@ type Scheduler struct {
 	Operations []string
 	// Webhook reports whether a program of ours is told of notices, too.
 	Webhook bool
+	// Summary reports whether our own people have a mail each day.
+	Summary bool
 
-	after string // where the search for keys that are due goes on
+	after  string // where the search for keys that are due goes on
+	summed string // the day whose summary is planned
 }
 
 // DefaultDrain is longer than a gateway lets a request take.
@@ -140,7 +143,10 @@ func (s *Scheduler) Pass(ctx context.Context) (Report, error) {
 	if err := p.due(ctx); err != nil {
 		return report, err
 	}
-	return report, p.notices(ctx)
+	if err := p.notices(ctx); err != nil {
+		return report, err
+	}
+	return report, p.summaries(ctx)
 }
 
 func (s *Scheduler) claim(ctx context.Context) (taken bool, err error) {

@@ -1,0 +1,380 @@
+package renewal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sealane/sealane/internal/notify"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// Outbox sends the mails that are planned. Several may run on one registry: each mail is claimed by one.
+//
+// A mail goes from planned to claimed, where it is rendered, and to sending, which is stored before the
+// first byte of the message. If a program ends there, or a connection ends before the server's answer, the
+// recipient may have the mail. It is sent once more then, with the same bytes and the same Message-ID.
+type Outbox struct {
+	Registry  *registry.Registry
+	Holder    string
+	Config    *notify.Config
+	Mailer    *notify.Mailer // nil: no mail server is named
+	Hook      *notify.Hook   // nil: no webhook is named
+	Templates *notify.Templates
+	Database  string // its name, for which sending is armed
+	// Sending is called at each stage of a mail, for tests that end the program there.
+	Sending func(stage string)
+}
+
+// Sent says what was sent, and what waits.
+type Sent struct {
+	Accepted  int `json:"accepted,omitempty"`
+	Deferred  int `json:"deferred,omitempty"`
+	Refused   int `json:"refused,omitempty"`
+	Uncertain int `json:"uncertain,omitempty"`
+	Withdrawn int `json:"withdrawn,omitempty"`
+	// Waiting is how many mails wait, by their states.
+	Waiting map[string]int `json:"waiting,omitempty"`
+	Oldest  time.Time      `json:"oldest,omitzero"` // when the oldest of them was planned
+	Alarms  []Wait         `json:"alarms,omitempty"`
+}
+
+const (
+	claimedMail = 10 * time.Minute // that a program has for one mail
+	sendAtOnce  = 200              // mails of one call
+	waitsLong   = 26 * time.Hour   // after which a mail that waits is an alarm
+	uncertainly = 5 * time.Minute  // before a mail is sent once more
+	maxBackoff  = 4 * time.Hour
+
+	hookFailed = 1                  // in the place of a mail server's code
+	hookDays   = 7 * 24 * time.Hour // for which an event is tried
+)
+
+// Send sends mails that are due, until there are no more, the mail server is away, or the limit of one call
+// is reached. While sending is not armed it sends nothing, and says so in an alarm.
+func (o *Outbox) Send(ctx context.Context) (s Sent, err error) {
+	s.Waiting = map[string]int{}
+	armed := o.armed(ctx)
+	for range sendAtOnce {
+		if armed != nil {
+			break
+		}
+		m, err := o.claim(ctx, &s)
+		if err != nil || m == nil {
+			if err != nil {
+				return s, err
+			}
+			break
+		}
+		away, err := o.send(ctx, m, &s)
+		if err != nil {
+			return s, err
+		}
+		if away {
+			break
+		}
+	}
+	return s, o.waiting(ctx, &s, armed)
+}
+
+// armed returns why nothing may be sent, or nil.
+func (o *Outbox) armed(ctx context.Context) error {
+	var installation string
+	err := o.Registry.Store.View(ctx, func(tx registry.Reader) (err error) {
+		installation, err = tx.Installation()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return o.Config.Armed(o.Database, installation)
+}
+
+// waiting counts what waits, and has an alarm where that is for long, or because sending is not armed.
+func (o *Outbox) waiting(ctx context.Context, s *Sent, armed error) error {
+	var counts []registry.MailCount
+	err := o.Registry.Store.View(ctx, func(tx registry.Reader) (err error) {
+		counts, err = tx.MailCounts()
+		return err
+	})
+	total := 0
+	for _, c := range counts {
+		s.Waiting[string(c.State)] = c.Count
+		total += c.Count
+		if s.Oldest.IsZero() || c.Oldest.Before(s.Oldest) {
+			s.Oldest = c.Oldest
+		}
+	}
+	var alarms Report
+	switch {
+	case total > 0 && armed != nil:
+		alarms.wait(&s.Alarms, registry.Renewal{}, "mails wait (%d), and none is sent: %v", total, armed)
+	case total > 0 && o.Registry.Time().Sub(s.Oldest) > waitsLong:
+		alarms.wait(&s.Alarms, registry.Renewal{}, "mails wait (%d), the oldest since %s: see sealane notice list",
+			total, s.Oldest.UTC().Format(time.DateTime))
+	}
+	return err
+}
+
+// stage tells tests where the program is.
+func (o *Outbox) stage(name string) {
+	if o.Sending != nil {
+		o.Sending(name)
+	}
+}
+
+// claim takes the next mail that is due, and renders it. It returns nil if there is none.
+func (o *Outbox) claim(ctx context.Context, s *Sent) (claimed *registry.Mail, err error) {
+	now := o.Registry.Time()
+	o.stage("claim")
+	err = o.Registry.Store.Update(ctx, func(tx registry.Tx) error {
+		claimed = nil
+		due, _, err := registry.Readable(tx.MailsDue(now, sendAtOnce))
+		if err != nil {
+			return err
+		}
+		for _, m := range due {
+			if !o.can(m) {
+				continue
+			}
+			ready, err := o.take(tx, &m, now)
+			if err != nil {
+				return err
+			}
+			if ready {
+				claimed = &m
+				return nil
+			}
+			s.Withdrawn++
+		}
+		return nil
+	})
+	if errors.Is(err, registry.ErrConflict) { // another program has it
+		return nil, nil
+	}
+	return claimed, err
+}
+
+// can reports whether there is a way to the mail's recipient.
+func (o *Outbox) can(m registry.Mail) bool {
+	if m.To == registry.ToWebhook {
+		return o.Hook != nil
+	}
+	return o.Mailer != nil
+}
+
+// take claims one mail, and reports whether it is to be sent.
+func (o *Outbox) take(tx registry.Tx, m *registry.Mail, now time.Time) (ready bool, err error) {
+	whole, err := tx.Mail(m.ID)
+	if err != nil {
+		return false, err
+	}
+	*m = whole
+	if m.State == registry.MailSending { // the program that sent it has ended
+		m.Uncertain++
+	}
+	switch {
+	case m.Uncertain > 1:
+		return false, o.giveUp(tx, m, now)
+	case m.Uncertain == 0:
+		still, err := o.render(tx, m, now)
+		if err != nil || !still {
+			return false, err
+		}
+	}
+	m.State, m.Holder, m.Next = registry.MailClaimed, o.Holder, now.Add(claimedMail)
+	return true, tx.PutMail(m)
+}
+
+// giveUp ends a mail of which nobody knows whether it has arrived.
+func (o *Outbox) giveUp(tx registry.Tx, m *registry.Mail, now time.Time) error {
+	m.State, m.Ended = registry.MailUnknown, now
+	if err := o.outcome(tx, *m, registry.NoticeUnknown); err != nil {
+		return err
+	}
+	return tx.PutMail(m)
+}
+
+// outcome stores what became of the notices in a mail.
+func (o *Outbox) outcome(tx registry.Tx, m registry.Mail, outcome registry.Outcome) error {
+	notices, _, err := registry.Readable(tx.NoticesOf(m.ID))
+	if err != nil {
+		return err
+	}
+	notices = slices.DeleteFunc(notices, func(n registry.Notice) bool { return n.Outcome != "" })
+	for i := range notices {
+		notices[i].Outcome = outcome
+	}
+	return tx.PutNotices(notices)
+}
+
+// send sends one mail that was claimed, and reports whether the server is away.
+func (o *Outbox) send(ctx context.Context, m *registry.Mail, s *Sent) (away bool, err error) {
+	result := o.transmit(ctx, m)
+	o.stage("answered")
+	if ctx.Err() != nil && result.State != notify.Accepted {
+		return true, ctx.Err() // another call finds it as it is stored
+	}
+	m.Code, m.Words, m.DSN = result.Code, result.Words, result.DSN
+	if result.Words == "" && result.Err != nil {
+		m.Words = result.Err.Error()
+	}
+	m.Attempts++
+	now := o.Registry.Time()
+	switch result.State {
+	case notify.Accepted:
+		s.Accepted++
+		return false, o.end(ctx, m, registry.MailAccepted, registry.NoticeAccepted)
+	case notify.Refused:
+		s.Refused++
+		err := o.end(ctx, m, registry.MailRefused, registry.NoticeRefused)
+		var alarms Report
+		alarms.wait(&s.Alarms, registry.Renewal{Leg: registry.Leg{Partner: m.Partner}},
+			"the mail %s to %s was refused: %d %s", m.ID, m.To, m.Code, m.Words)
+		return false, err
+	case notify.Unknown:
+		s.Uncertain++
+		if m.Uncertain++; m.Uncertain > 1 {
+			return true, o.end(ctx, m, registry.MailUnknown, registry.NoticeUnknown)
+		}
+		m.State, m.Next = registry.MailUncertain, now.Add(uncertainly)
+	default:
+		s.Deferred++
+		m.State, m.Next = registry.MailDeferred, now.Add(backoff(m.Attempts))
+		if m.Uncertain > 0 { // the bytes stay as they are
+			m.State = registry.MailUncertain
+		}
+		away = result.Code == 0
+	}
+	err = o.Registry.Store.Update(ctx, func(tx registry.Tx) error { return tx.PutMail(m) })
+	if errors.Is(err, registry.ErrConflict) {
+		err = nil // it was taken over meanwhile
+	}
+	return away, err
+}
+
+// backoff returns how long a mail waits after a number of attempts.
+func backoff(attempts int) time.Duration {
+	wait := time.Minute
+	for range min(attempts-1, 10) {
+		wait *= 2
+	}
+	return min(wait, maxBackoff)
+}
+
+// transmit sends the bytes. Before the first of them it stores that it does so.
+func (o *Outbox) transmit(ctx context.Context, m *registry.Mail) notify.Result {
+	sending := func(ctx context.Context) error {
+		o.stage("sending")
+		err := o.Registry.Store.Update(ctx, func(tx registry.Tx) error {
+			m.State = registry.MailSending
+			return tx.PutMail(m)
+		})
+		o.stage("data")
+		return err
+	}
+	if m.To != registry.ToWebhook {
+		return o.Mailer.Send(ctx, notify.Envelope{To: m.To, Tag: m.ID, Data: m.Data}, sending)
+	}
+	if err := sending(ctx); err != nil {
+		return notify.Result{State: notify.Deferred, Err: err}
+	}
+	if err := o.Hook.Post(ctx, m.ID, m.Planned, m.Data); err != nil {
+		result := notify.Result{State: notify.Deferred, Code: hookFailed, Err: err}
+		if o.Registry.Time().Sub(m.Planned) > hookDays {
+			result.State = notify.Refused
+		}
+		return result
+	}
+	return notify.Result{State: notify.Accepted}
+}
+
+// end ends a mail, and records that.
+func (o *Outbox) end(
+	ctx context.Context, m *registry.Mail, state registry.MailState, outcome registry.Outcome,
+) error {
+	s := o.Registry.Program()
+	return endMail(ctx, s, m.ID, func(tx registry.Tx, stored *registry.Mail) error {
+		version := stored.Version
+		if version != m.Version {
+			return fmt.Errorf("mail %s: %w", m.ID, registry.ErrConflict)
+		}
+		*stored = *m
+		stored.State, stored.Ended = state, s.Time()
+		return nil
+	}, outcome)
+}
+
+// endMail ends a mail in a session: set sets its state. What it was about is noted, if it was accepted.
+func endMail(
+	ctx context.Context, s *registry.Session, id string, set func(registry.Tx, *registry.Mail) error,
+	outcome registry.Outcome,
+) error {
+	action := registry.ActionNoticeSend
+	entry := registry.Entry{Action: action, Subject: "mail/" + id}
+	return s.Change(ctx, entry, func(tx registry.Tx, entry *registry.Entry) error {
+		m, err := tx.Mail(id)
+		if err != nil {
+			return err
+		}
+		if err := set(tx, &m); err != nil {
+			return err
+		}
+		entry.Partner, entry.Environment = m.Partner, m.Environment
+		notices, _, err := registry.Readable(tx.NoticesOf(id))
+		if err != nil {
+			return err
+		}
+		notices = slices.DeleteFunc(notices, func(n registry.Notice) bool { return n.Outcome != "" })
+		for i := range notices {
+			notices[i].Outcome = outcome
+		}
+		if outcome == registry.NoticeAccepted {
+			if err := told(tx, s, m, notices); err != nil {
+				return err
+			}
+		}
+		entry.After = map[string]any{"mail": m, "notices": notices}
+		return errors.Join(tx.PutNotices(notices), tx.PutMail(&m))
+	})
+}
+
+// told notes in renewals that a mail about them was accepted.
+func told(tx registry.Tx, s *registry.Session, m registry.Mail, notices []registry.Notice) error {
+	for _, n := range notices {
+		if n.Renewal == "" {
+			continue
+		}
+		r, err := tx.Renewal(n.Renewal)
+		if err != nil {
+			return err
+		}
+		r.Notices = append(slices.Clone(r.Notices), registry.RenewalNotice{
+			Kind: n.Kind, Days: n.Days, Round: n.Round, To: n.To, At: m.Ended, Mail: m.ID,
+		})
+		if more := len(r.Notices) - registry.MaxNotices; more > 0 {
+			r.Notices = r.Notices[more:]
+		}
+		if n.Kind == registry.NoticeTheirs && n.To != registry.ToWebhook && r.AskedAt.IsZero() && !r.Step.Closed() {
+			r.AskedAt = m.Ended
+			s.FollowRenewal(tx, r)
+		}
+		if err := tx.PutRenewal(&r); err != nil {
+			return err
+		}
+	}
+	if m.Kind != registry.LetterReady && m.Kind != registry.LetterInstalled {
+		return nil
+	}
+	r, err := tx.Renewal(m.About)
+	if err != nil || r.Mail == nil || !r.Mail.Sent.IsZero() || !letterOfNow(r, m) {
+		return err
+	}
+	mail := *r.Mail
+	mail.Sent, mail.SentBy, mail.To = m.Ended, s.Person().ID, []string{m.To}
+	r.Mail = &mail
+	s.FollowRenewal(tx, r)
+	return tx.PutRenewal(&r)
+}

@@ -1,0 +1,254 @@
+package renewal
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/notify"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// render writes the message of a mail, and reports whether it is still to be sent. Notices that are not
+// due any more are left out; a mail without any is withdrawn.
+func (o *Outbox) render(tx registry.Tx, m *registry.Mail, now time.Time) (still bool, err error) {
+	r := rendering{Reader: tx, config: o.Config, templates: o.Templates, now: now}
+	facts, still, err := r.facts(*m)
+	if err != nil {
+		return false, err
+	}
+	if !still {
+		if m.Key == "" {
+			_, err = withdrawEmpty(tx, m.ID, now)
+			return false, err
+		}
+		m.State, m.Ended = registry.MailWithdrawn, now
+		return false, tx.PutMail(m)
+	}
+	return true, r.write(m, facts)
+}
+
+// rendering makes the message of a mail.
+type rendering struct {
+	registry.Reader
+	config    *notify.Config
+	templates *notify.Templates
+	now       time.Time
+}
+
+// facts returns what the message says, and reports whether it is still to be said.
+func (r rendering) facts(m registry.Mail) (f notify.Facts, still bool, err error) {
+	f = notify.Facts{
+		Kind: notify.Kind(m.Kind), Partner: m.Partner, Now: r.now,
+		Person: r.config.Answers.Name, Telephone: r.config.Answers.Telephone,
+	}
+	f.From, f.Sender = r.config.From()
+	f.Email = r.config.AnswersTo()
+	if m.Partner != "" {
+		p, err := r.Partner(m.Partner)
+		if err != nil {
+			return f, false, err
+		}
+		f.Partner, f.Profile = p.Name, p.Profile
+	}
+	switch {
+	case m.Kind == registry.NoticeSummary:
+		f.Lines, err = summary(r.Reader, r.now)
+		return f, true, err
+	case m.Key != "":
+		still, err = r.letter(m, &f)
+		return f, still, err
+	}
+	err = r.notices(m, &f)
+	return f, len(f.Certificates) > 0, err
+}
+
+// notices adds the certificates of the notices in a mail.
+func (r rendering) notices(m registry.Mail, f *notify.Facts) error {
+	all, _, err := registry.Readable(r.NoticesOf(m.ID))
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(all, func(a, b registry.Notice) int { return a.Days - b.Days })
+	for _, n := range all {
+		if n.Outcome != "" {
+			continue
+		}
+		c, env, err := r.certificate(n)
+		if errors.Is(err, registry.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if len(f.Certificates) == 0 {
+			f.Environment = n.Environment
+			r.addressed(env, m.To, f)
+		} else if f.Environment != n.Environment {
+			f.Environment = ""
+		}
+		f.Certificates = append(f.Certificates, c)
+	}
+	return nil
+}
+
+// addressed says from whom and to whom a mail to a partner is.
+func (r rendering) addressed(env registry.Environment, to string, f *notify.Facts) {
+	if env.MailFrom != "" && registry.NoticeKind(f.Kind).ToPartner() {
+		f.From = env.MailFrom
+	}
+	for _, c := range env.Contacts {
+		if strings.EqualFold(c.Email, to) {
+			f.Contact = c.Name
+		}
+	}
+}
+
+// certificate returns what a mail says of the certificate of a notice.
+func (r rendering) certificate(n registry.Notice) (c notify.Certificate, env registry.Environment, err error) {
+	row, err := r.Certificate(n.Certificate)
+	if err != nil {
+		return c, env, err
+	}
+	if n.Partner != "" {
+		if env, err = r.Environment(n.Partner, n.Environment); err != nil {
+			return c, env, err
+		}
+	}
+	c = r.shown(row)
+	if !n.Kind.ToPartner() && n.Partner != "" {
+		c.Environment = n.Partner + ", " + n.Environment
+	}
+	if n.Renewal == "" {
+		return c, env, nil
+	}
+	of, err := r.Renewal(n.Renewal)
+	if err != nil {
+		return c, env, err
+	}
+	c.Renewal, c.Step = of.ID, string(of.Step)
+	if n.Kind.ToPartner() && n.To != registry.ToWebhook {
+		return c, env, r.next(of, &c)
+	}
+	next, _, err := exchange.NextInRenewal(r.Reader, of, r.now)
+	if _, damaged := errors.AsType[*registry.DamagedRow](err); damaged {
+		next, err = exchange.Next{Text: "restore the row that can't be read"}, nil
+	}
+	c.What = next.Text
+	return c, env, err
+}
+
+// next says which certificate of ours follows, so that the partner finds it.
+func (r rendering) next(of registry.Renewal, c *notify.Certificate) error {
+	if of.Owner != registry.Ours || of.Successor == "" {
+		return nil
+	}
+	after, err := registry.CertificateOfKey(r.Reader, of.Leg, of.Successor)
+	c.What = "Install the certificate with the serial number " + after.Serial + ", which you have from us"
+	return err
+}
+
+// shown returns what mails say of a certificate.
+func (r rendering) shown(c registry.Certificate) notify.Certificate {
+	out := notify.Certificate{
+		ID: c.ID, CommonName: c.CommonName, SerialHex: c.Serial, Alias: c.KeyID, Environment: c.Environment,
+		Ours: c.Owner == registry.Ours, NotAfter: c.NotAfter, UseBy: c.EndOfUse(),
+		DaysLeft: registry.DaysLeft(c.EndOfUse(), r.now), SHA256: colons(c.SHA256),
+	}
+	if n, ok := new(big.Int).SetString(c.Serial, 16); ok {
+		out.SerialDecimal = n.String()
+	}
+	return out
+}
+
+// colons returns octets in hexadecimal with colons between them.
+func colons(octets []byte) string {
+	pairs := make([]string, len(octets))
+	for i, b := range octets {
+		pairs[i] = fmt.Sprintf("%02X", b)
+	}
+	return strings.Join(pairs, ":")
+}
+
+// letter adds what a letter is about, and reports whether it is still to be sent.
+func (r rendering) letter(m registry.Mail, f *notify.Facts) (still bool, err error) {
+	env, err := r.Environment(m.Partner, m.Environment)
+	if err != nil {
+		return false, err
+	}
+	f.Environment = m.Environment
+	r.addressed(env, m.To, f)
+	id := m.About
+	if registry.IsRenewal(id) {
+		n, err := r.Renewal(id)
+		if err != nil || !letterOfNow(n, m) || n.Step.Closed() {
+			return false, err
+		}
+		id = n.Successor
+	}
+	row, err := r.Certificate(id)
+	if err != nil {
+		return false, err
+	}
+	c := r.shown(row)
+	switch m.Kind {
+	case registry.LetterOffer:
+		c.PEM = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: row.DER}))
+	case registry.LetterRejected:
+		c.Reason = row.Provenance.Rejected
+	}
+	f.Certificates = []notify.Certificate{c}
+	return true, nil
+}
+
+// letterOfNow reports whether a letter is about what its renewal is at: it was not rolled back, and no
+// person has sent the letter.
+func letterOfNow(n registry.Renewal, m registry.Mail) bool {
+	return n.Mail != nil && n.Mail.Sent.IsZero() && m.Key == letterKey(n, m.To)
+}
+
+// write renders the message.
+func (r rendering) write(m *registry.Mail, f notify.Facts) error {
+	if m.To == registry.ToWebhook {
+		return r.event(m, f)
+	}
+	subject, text, html, problem := r.templates.Render(f)
+	if problem != nil {
+		m.Words = problem.Error() // the built-in template was used
+	}
+	_, domain, _ := strings.Cut(f.From, "@")
+	if m.MessageID == "" {
+		m.MessageID = m.ID + "@" + domain
+	}
+	m.Subject = subject
+	message := notify.Message{
+		From: f.From, FromName: f.Sender, ReplyTo: f.Email, To: m.To, ToName: f.Contact, Subject: subject, ID: m.MessageID,
+		Date: r.now, Text: text, HTML: html,
+	}
+	if message.ReplyTo == message.From {
+		message.ReplyTo = ""
+	}
+	data, err := message.Bytes()
+	m.Data = data
+	return err
+}
+
+// event renders what the webhook gets.
+func (r rendering) event(m *registry.Mail, f notify.Facts) error {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(map[string]any{
+		"type": "certificate." + string(m.Kind), "timestamp": m.Planned.UTC().Format(time.RFC3339),
+		"data": map[string]any{"mail": m.ID, "partner": m.Partner, "certificates": f.Certificates},
+	})
+	m.Data, m.Subject = out.Bytes(), string(m.Kind)
+	return err
+}

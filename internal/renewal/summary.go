@@ -1,0 +1,80 @@
+package renewal
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// summaries puts the daily mail to our own people into the outbox, also when nothing is due: a day without
+// it says that the schedule does not run.
+func (p *pass) summaries(ctx context.Context) error {
+	if !p.Summary {
+		return nil
+	}
+	to, err := p.ourPeople(ctx)
+	if err != nil {
+		return err
+	}
+	day := p.now.Format(time.DateOnly)
+	if p.summed == day {
+		return nil
+	}
+	key := func(to string) string { return "summary " + day + " " + strings.ToLower(to) }
+	err = p.Registry.Store.Update(ctx, func(tx registry.Tx) error {
+		missing, err := unplanned(tx, to, registry.Mail{
+			Kind: registry.NoticeSummary, State: registry.MailPlanned, Next: p.now, Planned: p.now,
+		}, key)
+		if err != nil || missing == nil {
+			return err
+		}
+		return tx.AddMails(missing)
+	})
+	if err == nil {
+		p.summed = day
+	}
+	return err
+}
+
+// summary returns the lines of the daily mail.
+func summary(tx registry.Reader, now time.Time) (lines []string, err error) {
+	counts := map[registry.RenewalStep]int{}
+	late, open := 0, 0
+	q := registry.RenewalQuery{Open: true, Page: registry.Page{Limit: 1000}}
+	for {
+		page, damaged, err := registry.Readable(tx.Renewals(q))
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range page {
+			open++
+			counts[n.Step]++
+			if n.Activated == 0 && !n.RespondBy.IsZero() && now.After(n.RespondBy) {
+				late++
+			}
+		}
+		if len(page)+len(damaged) < q.Limit {
+			break
+		}
+		q.After = lastOf(page, damaged)
+	}
+	lines = append(lines, fmt.Sprintf("Renewals that are open: %d.", open))
+	for _, step := range registry.RenewalSteps() {
+		if n := counts[step]; n > 0 {
+			lines = append(lines, fmt.Sprintf("At the step %q: %d.", step, n))
+		}
+	}
+	if late > 0 {
+		lines = append(lines, fmt.Sprintf("Answers that are overdue: %d.", late))
+	}
+	mails, err := tx.MailCounts()
+	waiting := 0
+	for _, c := range mails {
+		waiting += c.Count
+	}
+	lines = append(lines, fmt.Sprintf("Mails that wait: %d.", waiting), "What needs somebody: sealane todo.")
+	return lines, err
+}
