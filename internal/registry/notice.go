@@ -238,14 +238,14 @@ func DaysBefore(end time.Time, days int) time.Time {
 	return end.Add(-time.Duration(days) * 24 * time.Hour)
 }
 
-// DaysLeft returns how many full days are left until an end. It is negative after it.
+// DaysLeft returns how many full days are left until an end. After the end it is -1 less the full days
+// since then.
 func DaysLeft(end, now time.Time) int {
-	left := end.Sub(now)
-	days := int(left / (24 * time.Hour))
-	if left < 0 && left%(24*time.Hour) != 0 {
-		days--
+	const day = 24 * time.Hour
+	if left := end.Sub(now); left >= 0 {
+		return int(left / day)
 	}
-	return days
+	return -1 - int(now.Sub(end)/day)
 }
 
 // Look is when the notices of a renewal must be looked at next.
@@ -259,3 +259,6 @@ func (n Notice) By(o Notice) int {
 	return cmp.Or(cmp.Compare(n.Certificate, o.Certificate), cmp.Compare(n.Kind, o.Kind), cmp.Compare(o.Days, n.Days),
 		cmp.Compare(n.To, o.To), cmp.Compare(n.Round, o.Round))
 }
+
+// NewInstallation returns the identity of an installation for which sending is armed.
+func NewInstallation() string { return newID("i") }

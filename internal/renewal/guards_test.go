@@ -80,8 +80,10 @@ func TestArchivedPartnersRest(t *testing.T) {
 		return s.WithReason("the contract has ended").ArchivePartner(ctx, "acme")
 	}))
 	h.now = h.now.AddDate(0, 0, 20)
-	if report := h.pass(); len(report.Alarms) > 0 {
-		t.Errorf("%+v", report.Alarms)
+	for _, alarm := range h.pass().Alarms {
+		if alarm.Partner == "acme" {
+			t.Errorf("%+v", alarm)
+		}
 	}
 	h.wantStep(other, registry.RenewalDue)
 	h.wantStep(first, registry.RenewalLapsed)

@@ -32,7 +32,7 @@ func (p *pass) notices(ctx context.Context) error {
 		var looked, planned int
 		var alarms []Wait
 		err := p.Registry.Store.Update(ctx, func(tx registry.Tx) (err error) {
-			w := noticeWork{tx: tx, now: p.now, ours: ours, webhook: p.Webhook}
+			w := noticeWork{tx: tx, reader: tx, now: p.now, ours: ours, webhook: p.Webhook}
 			if looked, damaged, err = w.page(&page); err != nil {
 				return err
 			}
@@ -74,6 +74,7 @@ func (p *pass) ourPeople(ctx context.Context) (to []string, err error) {
 // noticeWork plans the notices of some renewals in one transaction.
 type noticeWork struct {
 	tx      registry.Tx
+	reader  registry.Reader // what it reads from
 	now     time.Time
 	ours    []string
 	webhook bool
@@ -115,10 +116,10 @@ func (w *noticeWork) read(all []registry.Renewal) error {
 		}
 	}
 	w.certificates, w.there = map[string]registry.Certificate{}, map[string][]registry.Notice{}
-	if err := w.lanes.read(w.tx, partners); err != nil {
+	if err := w.lanes.read(w.reader, partners); err != nil {
 		return err
 	}
-	certificates, _, err := registry.Readable(w.tx.Certificates(registry.CertificateQuery{
+	certificates, _, err := registry.Readable(w.reader.Certificates(registry.CertificateQuery{
 		IDs: ids, KeyPairs: pairs, Brief: true, Page: registry.Page{Limit: 2 * noticePage},
 	}))
 	if err != nil {
@@ -131,25 +132,30 @@ func (w *noticeWork) read(all []registry.Renewal) error {
 		}
 		ids = append(ids, c.ID)
 	}
-	there, _, err := registry.Readable(w.tx.Notices(ids))
+	there, _, err := registry.Readable(w.reader.Notices(ids))
 	for _, n := range there {
 		w.there[n.Certificate] = append(w.there[n.Certificate], n)
 	}
 	return err
 }
 
-// renewal plans the notices of one renewal.
-func (w *noticeWork) renewal(r registry.Renewal) {
+// noticed returns a renewal with all that its notices depend on, and reports whether it can be read.
+func (w *noticeWork) noticed(r registry.Renewal) (noticed, bool) {
 	c, known := w.certificates[r.Replaces]
 	partner, env, has := w.lanes.of(r.Partner, r.Environment)
-	if !known || !has {
+	return noticed{
+		Renewal: r, env: env, archived: !partner.Archived.IsZero(), certificate: c, ours: w.ours, webhook: w.webhook,
+		there: w.there[c.ID],
+	}, known && has
+}
+
+// renewal plans the notices of one renewal.
+func (w *noticeWork) renewal(r registry.Renewal) {
+	n, known := w.noticed(r)
+	if !known {
 		w.alarm(r, "whether a notice is due can't be seen: its rows can't be read")
 		w.looks = append(w.looks, registry.Look{Renewal: r.ID, At: w.now.Add(time.Hour)})
 		return
-	}
-	n := noticed{
-		Renewal: r, env: env, archived: !partner.Archived.IsZero(), certificate: c, ours: w.ours, webhook: w.webhook,
-		there: w.there[c.ID],
 	}
 	p := n.plan(w.now)
 	same := func(a, b registry.Notice) bool { return a.By(b) == 0 }

@@ -24,6 +24,8 @@ type Outbox struct {
 	Hook      *notify.Hook   // nil: no webhook is named
 	Templates *notify.Templates
 	Database  string // its name, for which sending is armed
+
+	ends time.Time // of the mail server's certificate, as of the last attempt
 	// Sending is called at each stage of a mail, for tests that end the program there.
 	Sending func(stage string)
 }
@@ -38,7 +40,10 @@ type Sent struct {
 	// Waiting is how many mails wait, by their states.
 	Waiting map[string]int `json:"waiting,omitempty"`
 	Oldest  time.Time      `json:"oldest,omitzero"` // when the oldest of them was planned
-	Alarms  []Wait         `json:"alarms,omitempty"`
+	// Stuck reports whether mails wait for too long, or because sending is not armed. Nobody may be told
+	// that a certificate ends then, so the address outside is not called.
+	Stuck  bool   `json:"stuck,omitempty"`
+	Alarms []Wait `json:"alarms,omitempty"`
 }
 
 const (
@@ -47,6 +52,8 @@ const (
 	waitsLong   = 26 * time.Hour   // after which a mail that waits is an alarm
 	uncertainly = 5 * time.Minute  // before a mail is sent once more
 	maxBackoff  = 4 * time.Hour
+
+	serverDays = 30 // of the mail server's certificate that are left, from which on it is an alarm
 
 	hookFailed = 1                  // in the place of a mail server's code
 	hookDays   = 7 * 24 * time.Hour // for which an event is tried
@@ -108,10 +115,15 @@ func (o *Outbox) waiting(ctx context.Context, s *Sent, armed error) error {
 		}
 	}
 	var alarms Report
+	s.Stuck = total > 0 && (armed != nil || o.Registry.Time().Sub(s.Oldest) > waitsLong)
+	if left := registry.DaysLeft(o.ends, o.Registry.Time()); !o.ends.IsZero() && left < serverDays {
+		alarms.wait(&s.Alarms, registry.Renewal{}, "the certificate of the mail server ends on %s (%d days left): "+
+			"no mail is sent after it", o.ends.UTC().Format(time.DateOnly), left)
+	}
 	switch {
 	case total > 0 && armed != nil:
 		alarms.wait(&s.Alarms, registry.Renewal{}, "mails wait (%d), and none is sent: %v", total, armed)
-	case total > 0 && o.Registry.Time().Sub(s.Oldest) > waitsLong:
+	case s.Stuck:
 		alarms.wait(&s.Alarms, registry.Renewal{}, "mails wait (%d), the oldest since %s: see sealane notice list",
 			total, s.Oldest.UTC().Format(time.DateTime))
 	}
@@ -214,6 +226,9 @@ func (o *Outbox) outcome(tx registry.Tx, m registry.Mail, outcome registry.Outco
 func (o *Outbox) send(ctx context.Context, m *registry.Mail, s *Sent) (away bool, err error) {
 	result := o.transmit(ctx, m)
 	o.stage("answered")
+	if !result.ServerEnds.IsZero() {
+		o.ends = result.ServerEnds
+	}
 	if ctx.Err() != nil && result.State != notify.Accepted {
 		return true, ctx.Err() // another call finds it as it is stored
 	}
@@ -337,8 +352,19 @@ func endMail(
 			}
 		}
 		entry.After = map[string]any{"mail": m, "notices": notices}
-		return errors.Join(tx.PutNotices(notices), tx.PutMail(&m))
+		return errors.Join(tx.PutNotices(notices), tx.PutMail(&m), lookAgain(tx, notices, s.Time()))
 	})
+}
+
+// lookAgain makes the renewals of some notices be looked at in the next pass.
+func lookAgain(tx registry.Tx, notices []registry.Notice, now time.Time) error {
+	var looks []registry.Look
+	for _, n := range notices {
+		if n.Renewal != "" {
+			looks = append(looks, registry.Look{Renewal: n.Renewal, At: now})
+		}
+	}
+	return tx.Looked(looks)
 }
 
 // told notes in renewals that a mail about them was accepted.

@@ -77,6 +77,7 @@ func (r rendering) notices(m registry.Mail, f *notify.Facts) error {
 		return err
 	}
 	slices.SortFunc(all, func(a, b registry.Notice) int { return a.Days - b.Days })
+	partner := ""
 	for _, n := range all {
 		if n.Outcome != "" {
 			continue
@@ -89,14 +90,23 @@ func (r rendering) notices(m registry.Mail, f *notify.Facts) error {
 			return err
 		}
 		if len(f.Certificates) == 0 {
-			f.Environment = n.Environment
+			f.Environment, partner = n.Environment, n.Partner
 			r.addressed(env, m.To, f)
-		} else if f.Environment != n.Environment {
+		}
+		if f.Environment != n.Environment {
 			f.Environment = ""
+		}
+		if partner != n.Partner {
+			partner = ""
 		}
 		f.Certificates = append(f.Certificates, c)
 	}
-	return nil
+	if m.Partner != "" || partner == "" {
+		return nil
+	}
+	p, err := r.Partner(partner)
+	f.Partner = p.Name
+	return err
 }
 
 // addressed says from whom and to whom a mail to a partner is.

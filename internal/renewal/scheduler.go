@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sealane/sealane/internal/notify"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -18,6 +19,8 @@ type Scheduler struct {
 	// Drain is how long a request may take that began before a change. The mail that confirms a new
 	// certificate waits so long. 0 is DefaultDrain.
 	Drain time.Duration
+	// Outbox sends the mails that are planned; nil: people send them.
+	Outbox *Outbox
 	// Operations are the addresses of our own people, to whom notices go. Empty: the operators'.
 	Operations []string
 	// Webhook reports whether a program of ours is told of notices, too.
@@ -47,8 +50,9 @@ type Report struct {
 	Wait  []Wait         `json:"waiting,omitempty"`
 	// Next is when the next activation is ordered for; zero: none is.
 	Next time.Time `json:"next,omitzero"`
-	// Notices is how many notices were planned.
-	Notices int `json:"notices,omitempty"`
+	// Notices is how many notices were planned, and Sent what became of mails; nil: people send them.
+	Notices int   `json:"notices,omitempty"`
+	Sent    *Sent `json:"sent,omitempty"`
 	// Alarms are what a person must look at.
 	Alarms []Wait `json:"alarms,omitempty"`
 	// More reports whether a limit has ended the lists.
@@ -146,7 +150,33 @@ func (s *Scheduler) Pass(ctx context.Context) (Report, error) {
 	if err := p.notices(ctx); err != nil {
 		return report, err
 	}
-	return report, p.summaries(ctx)
+	if err := p.summaries(ctx); err != nil || s.Outbox == nil {
+		return report, err
+	}
+	sent, err := s.Outbox.Send(ctx)
+	report.Sent, report.Alarms = &sent, append(report.Alarms, sent.Alarms...)
+	if err != nil || sent.Stuck || s.Outbox.Config.Ping == "" {
+		return report, err
+	}
+	if err := notify.Ping(ctx, s.Outbox.Config.Ping); err != nil {
+		report.wait(&report.Alarms, registry.Renewal{}, "the address outside could not be called: %v", err)
+	}
+	return report, nil
+}
+
+// Notify makes the scheduler tell people as a configuration says, from a database with that name.
+func (s *Scheduler) Notify(c *notify.Config, database string) (problems []error, err error) {
+	o := &Outbox{Registry: s.Registry, Holder: s.Holder, Config: c, Database: database}
+	if o.Templates, problems = notify.LoadTemplates(c.TemplatesFolder()); c.Mail != nil {
+		if o.Mailer, err = notify.NewMailer(c); err != nil {
+			return problems, err
+		}
+	}
+	if o.Hook, err = notify.NewHook(c); err != nil {
+		return problems, err
+	}
+	s.Outbox, s.Operations, s.Webhook, s.Summary = o, c.Operations, o.Hook != nil, c.Mail != nil
+	return problems, nil
 }
 
 func (s *Scheduler) claim(ctx context.Context) (taken bool, err error) {
