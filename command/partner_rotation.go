@@ -13,6 +13,7 @@ type rotationFlags struct {
 	slots, lead, notice, overlap, quiet int
 	retire, window                      string
 	freeze, unfreeze                    []string
+	notices                             []int
 }
 
 func addRotationFlags(f *pflag.FlagSet) *rotationFlags {
@@ -26,6 +27,8 @@ func addRotationFlags(f *pflag.FlagSet) *rotationFlags {
 		"for how many `days` the old key counts after the new one is active (default 90)")
 	f.IntVar(&r.quiet, "quiet", 0,
 		"after how many observed `days` without use the old key may be retired (default 14)")
+	f.IntSliceVar(&r.notices, "notices", nil,
+		"`days` before the end of the notices after the first, which is at the lead (default 60,30,14,7,1)")
 	f.StringVar(&r.retire, "retire", "",
 		"what happens then: propose it to a person (the default), do it, or never")
 	f.StringVar(&r.window, "window", "",
@@ -45,6 +48,7 @@ func (r *rotationFlags) change() (in operation.RotationChange) {
 		"overlap": func() { in.Overlap = &r.overlap },
 		"quiet":   func() { in.Quiet = &r.quiet },
 		"retire":  func() { in.Retire = (*operation.Retiring)(&r.retire) },
+		"notices": func() { in.Notices = &r.notices },
 		"window":  func() { in.Window = &r.window },
 	} {
 		if r.f.Changed(flag) {

@@ -32,13 +32,20 @@ timer. Several may run: one at a time works.`,
 // scheduleFlags are the flags of the schedule's commands.
 type scheduleFlags struct {
 	*registryFlags
-	mail string
+	mail, notify string
 }
 
 func addScheduleFlags(c *cobra.Command) *scheduleFlags {
 	f := &scheduleFlags{registryFlags: registryVerb(c)}
-	c.Flags().StringVar(&f.mail, "mail", "", "folder for the mails that are planned, each as one file (.eml)")
+	c.Flags().StringVar(&f.notify, "notify", os.Getenv("SEALANE_NOTIFY"),
+		"file that says how people are told (default $SEALANE_NOTIFY)")
 	return f
+}
+
+// addMail adds the flag for the folder of mails that people send.
+func (f *scheduleFlags) addMail(c *cobra.Command) {
+	c.Flags().StringVar(&f.mail, "mail", "", "folder for the mails that are planned, each as one file (.eml)")
+	c.MarkFlagsMutuallyExclusive("mail", "notify")
 }
 
 // open opens the registry for its schedule.
@@ -47,6 +54,7 @@ func (f *scheduleFlags) open(c *cobra.Command) (*operation.Schedule, error) {
 	if err != nil {
 		return nil, err
 	}
+	config.Notify = f.notify
 	if f.mail != "" {
 		if info, err := os.Stat(f.mail); err != nil {
 			return nil, err

@@ -19,16 +19,13 @@ alarms. Run it each minute. While another schedule works it does nothing.`,
 		Args: cobra.NoArgs,
 	}
 	flags := addScheduleFlags(c)
+	flags.addMail(c)
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
 		s, err := flags.open(c)
 		if err != nil {
 			return err
 		}
-		defer func() {
-			if failed := s.Close(); err == nil {
-				err = failed
-			}
-		}()
+		defer closes(s, &err)
 		report, err := s.Pass(c.Context())
 		if err != nil {
 			return err

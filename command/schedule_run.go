@@ -22,16 +22,13 @@ configuration can have it do the same.`,
 		Args: cobra.NoArgs,
 	}
 	flags := addScheduleFlags(c)
+	flags.addMail(c)
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
 		s, err := flags.open(c)
 		if err != nil {
 			return err
 		}
-		defer func() {
-			if failed := s.Close(); err == nil {
-				err = failed
-			}
-		}()
+		defer closes(s, &err)
 		log := newScheduleLog(c.ErrOrStderr(), flags.json)
 		log.Info("the schedule runs", "holder", s.Holder)
 		s.Run(c.Context(), func(r operation.ScheduleReport, err error) {

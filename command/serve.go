@@ -89,7 +89,7 @@ func checkGateway(c *cobra.Command, g *gateway.Gateway, file string, dial bool) 
 // openServing returns how a gateway opens its registry.
 func openServing(engine *rsaengine.Engine) func(context.Context, gateway.RegistrySettings) (gateway.Registry, error) {
 	return func(ctx context.Context, s gateway.RegistrySettings) (gateway.Registry, error) {
-		config := operation.Config{Database: s.DB, RootKey: s.RootKey, RSA: engine}
+		config := operation.Config{Database: s.DB, RootKey: s.RootKey, RSA: engine, Notify: s.Notify}
 		r, err := operation.OpenServing(ctx, config, s.RootKeyText)
 		if err != nil {
 			return nil, err

@@ -36,6 +36,9 @@ func (c *Config) check(f *faults) {
 		if c.Registry.RootKey == "" {
 			f.add("registry.root_key", "must be given")
 		}
+		if c.Registry.Notify != "" && !c.Registry.Schedule {
+			f.add("registry.notify", "needs registry.schedule: the schedule sends the mails")
+		}
 		if slices.Contains(c.Registry.Environments, "") {
 			f.add("registry.environments", "has an empty name")
 		}

@@ -71,6 +71,9 @@ type RegistryConfig struct {
 	// retires keys, as people have ordered. The user of the database must be one who changes the
 	// registry. One process at a time works. The default is no: sealane schedule does it.
 	Schedule bool `yaml:"schedule"`
+	// Notify is the file that says how people are told that a certificate ends: docs/renewal.md. The
+	// schedule sends the mails. The default is none: people send them.
+	Notify Path `yaml:"notify"`
 }
 
 // Limits bound the whole process.

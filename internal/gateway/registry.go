@@ -35,11 +35,16 @@ type RegistrySettings struct {
 	RootKey string
 	// RootKeyText is the root key in base64 or hexadecimal, as a command printed it or a credential has it.
 	RootKeyText string
+	// Notify is the file that says how people are told; empty: people send the mails.
+	Notify string
 }
 
 // registrySettings returns how the registry is opened that the configuration names.
 func (c *RegistryConfig) registrySettings(ctx context.Context, dir string) (RegistrySettings, error) {
 	settings := RegistrySettings{DB: c.DB}
+	if c.Notify != "" {
+		settings.Notify = c.Notify.in(dir)
+	}
 	if path, isFile := strings.CutPrefix(c.DB, "sqlite:"); isFile || !strings.Contains(c.DB, "://") {
 		settings.DB = "sqlite:" + Path(path).in(dir)
 	}

@@ -32,6 +32,8 @@ const (
 type schedule struct {
 	passes             *prometheus.CounterVec
 	last, open, alarms *prometheus.GaugeVec
+	mails              *prometheus.GaugeVec // that wait
+	oldest, late       *prometheus.GaugeVec
 
 	mu   sync.Mutex      // one pass at a time
 	told map[string]bool // the alarms of the last pass
@@ -50,18 +52,22 @@ func newSchedule() *schedule {
 		last:   gauge("renewal_last_pass_timestamp_seconds", "When the last pass over the renewals has ended well."),
 		open:   gauge("renewals", "Renewals that are open, by step, as of the last pass.", "step"),
 		alarms: gauge("renewal_alarms", "What a person must look at in the renewals, as of the last pass."),
+		mails:  gauge("mails_waiting", "Mails about certificates that wait, by state, as of the last pass.", "state"),
+		oldest: gauge("mail_oldest_timestamp_seconds", "When the oldest mail that waits was planned."),
+		late: gauge("notices_late", "Partners who were not told that a certificate ends in time, as of the last "+
+			"pass."),
 	}
 }
 
 func (s *schedule) collectors() []prometheus.Collector {
-	return []prometheus.Collector{s.passes, s.last, s.open, s.alarms}
+	return []prometheus.Collector{s.passes, s.last, s.open, s.alarms, s.mails, s.oldest, s.late}
 }
 
 // forget removes what another process knows better.
 func (s *schedule) forget() {
-	s.last.Reset()
-	s.open.Reset()
-	s.alarms.Reset()
+	for _, gauges := range []*prometheus.GaugeVec{s.last, s.open, s.alarms, s.mails, s.oldest, s.late} {
+		gauges.Reset()
+	}
 	s.told = nil
 }
 
@@ -122,6 +128,15 @@ func (s *schedule) tell(report lanes.Advanced, log *slog.Logger) {
 		s.open.WithLabelValues(step).Set(float64(n))
 	}
 	s.alarms.WithLabelValues().Set(float64(len(report.Alarms)))
+	s.late.WithLabelValues().Set(float64(report.LateNotices))
+	s.mails.Reset()
+	s.oldest.Reset()
+	for state, n := range report.Mails {
+		s.mails.WithLabelValues(state).Set(float64(n))
+	}
+	if !report.OldestMail.IsZero() {
+		s.oldest.WithLabelValues().Set(float64(report.OldestMail.Unix()))
+	}
 	for _, step := range report.Done {
 		log.Info("a renewal has advanced", "renewal", step.Renewal, "step", step.Text)
 	}

@@ -9,6 +9,10 @@ type Advanced struct {
 	Next   time.Time      // of the next activation that is ordered; zero: there is none
 	Done   []Advance      // steps
 	Alarms []Advance      // what a person must look at
+
+	Mails       map[string]int // mails that wait, by their states; nil: people send them
+	OldestMail  time.Time      // when the oldest of them was planned
+	LateNotices int            // partners who were not told in time that a certificate ends
 }
 
 // Advance is a step of a renewal, or the reason why there is none.

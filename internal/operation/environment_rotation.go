@@ -11,6 +11,8 @@ type RotationChange struct {
 	Overlap *int             `json:"overlap,omitempty"`
 	Quiet   *int             `json:"quiet,omitempty"`
 	Retire  *registry.Retire `json:"retire,omitempty"`
+	// Notices are the days before the end of the notices after the first; empty: the default.
+	Notices *[]int `json:"notices,omitempty"`
 	// Window is a text such as "Mon-Fri 22:00-04:00 Europe/Berlin", or "always". The freezes stay.
 	Window *string `json:"window,omitempty"`
 	// Unfreeze are dates: freezes that they are in are removed, before others are added.
@@ -26,6 +28,7 @@ func (c RotationChange) setRotation(r *registry.Rotation) error {
 	assign(&r.Overlap, c.Overlap)
 	assign(&r.Quiet, c.Quiet)
 	assign(&r.Retire, c.Retire)
+	assign(&r.Notices, c.Notices)
 	if c.Window != nil {
 		w, err := registry.ParseWindow(*c.Window)
 		if err != nil {

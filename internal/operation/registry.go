@@ -25,6 +25,7 @@ type Config struct {
 	Database string   // sqlite:FILE or postgres://…
 	RootKey  string   // file:PATH, env:NAME or passphrase:NAME
 	Anchors  []string // places for copies of the audit log's heads: file:PATH, syslog:, https://…
+	Notify   string   // the file that says how people are told; empty: people send the mails
 
 	RSA  *rsaengine.Engine
 	Warn func(error) // called with errors that do not stop an operation; nil ignores them

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/sealane/sealane/internal/notify"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/renewal"
 	"github.com/sealane/sealane/internal/store"
@@ -16,7 +17,8 @@ import (
 // only does what people have ordered. It needs no root key, and never changes the database's schema.
 type Schedule struct {
 	*renewal.Scheduler
-	db *store.Store
+	db       *store.Store
+	problems []error // of templates
 }
 
 // ScheduleReport says what a pass of the schedule has done, and what could not be done.
@@ -47,7 +49,27 @@ func OpenSchedule(ctx context.Context, c Config, holder string) (*Schedule, erro
 	if err := r.anchor(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Schedule{&renewal.Scheduler{Registry: r.registry, Holder: holder}, db}, nil
+	s := &Schedule{Scheduler: &renewal.Scheduler{Registry: r.registry, Holder: holder}, db: db}
+	if c.Notify == "" {
+		return s, nil
+	}
+	s.problems, err = notifying(s.Scheduler, c)
+	for _, p := range s.problems {
+		c.Warn(p)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// notifying makes a scheduler tell people, as the file says that the configuration names.
+func notifying(s *renewal.Scheduler, c Config) (problems []error, err error) {
+	n, err := notify.Read(c.Notify)
+	if err != nil {
+		return nil, err
+	}
+	return s.Notify(n, c.Database)
 }
 
 // Mails returns the mails that are planned, and that nobody has sent yet.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/internal/notify"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/renewal"
 	"github.com/sealane/sealane/internal/rootkey"
@@ -28,6 +29,7 @@ type Serving struct {
 	db         atomic.Pointer[servedDatabase] // nil: not connected
 
 	schedule renewal.Scheduler // one pass at a time
+	notified bool              // the scheduler tells people
 }
 
 // servedDatabase is a database that is open.
@@ -46,6 +48,11 @@ type servingKeys struct {
 // OpenServing returns a registry for a program that serves messages. rootKeyText is the root key in base64 or
 // hexadecimal; if it is empty, the configuration says where the key is.
 func OpenServing(ctx context.Context, c Config, rootKeyText string) (*Serving, error) {
+	if c.Notify != "" {
+		if _, err := notify.Read(c.Notify); err != nil {
+			return nil, err
+		}
+	}
 	s := &Serving{config: c, connecting: make(chan struct{}, 1)}
 	keys, err := s.loadKeys(ctx, rootKeyText)
 	if err != nil {
@@ -256,7 +263,25 @@ func (s *Serving) AdvanceRenewals(ctx context.Context, holder string) (out lanes
 		return out, err
 	}
 	s.schedule.Registry, s.schedule.Holder = r.registry, holder
+	if s.config.Notify != "" && !s.notified {
+		problems, err := notifying(&s.schedule, s.config)
+		for _, p := range problems {
+			r.config.Warn(p)
+		}
+		if err != nil {
+			r.config.Warn(err) // keys go on to change
+		} else {
+			s.notified = true
+		}
+	}
+	if s.schedule.Outbox != nil {
+		s.schedule.Outbox.Registry, s.schedule.Outbox.Holder = r.registry, holder
+	}
 	report, err := s.schedule.Pass(ctx)
+	out.LateNotices = report.Late
+	if report.Sent != nil {
+		out.Mails, out.OldestMail = report.Sent.Waiting, report.Sent.Oldest
+	}
 	out.Busy, out.Open, out.Next = report.Busy, report.Steps, report.Next
 	for _, one := range report.Done {
 		out.Done = append(out.Done, lanes.Advance{Renewal: one.Renewal, Text: one.Text})

@@ -29,20 +29,20 @@ func (p *pass) notices(ctx context.Context) error {
 			return err
 		}
 		var damaged registry.DamagedRows
-		var looked, planned int
+		var looked, planned, late int
 		var alarms []Wait
 		err := p.Registry.Store.Update(ctx, func(tx registry.Tx) (err error) {
 			w := noticeWork{tx: tx, reader: tx, now: p.now, ours: ours, webhook: p.Webhook}
 			if looked, damaged, err = w.page(&page); err != nil {
 				return err
 			}
-			planned, alarms = len(w.added), w.alarms
+			planned, late, alarms = len(w.added), w.late, w.alarms
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-		p.report.Notices += planned
+		p.report.Notices, p.report.Late = p.report.Notices+planned, p.report.Late+late
 		for _, a := range alarms {
 			p.report.wait(&p.report.Alarms, registry.Renewal{ID: a.Renewal, Leg: registry.Leg{Partner: a.Partner}},
 				"%s", a.Text)
@@ -86,6 +86,7 @@ type noticeWork struct {
 	added, withdrawn []registry.Notice
 	looks            []registry.Look
 	alarms           []Wait
+	late             int // partners who were not told in time
 }
 
 // page plans the notices of the next renewals, and returns how many they were.
@@ -182,6 +183,7 @@ func (w *noticeWork) renewal(r registry.Renewal) {
 		w.alarm(r, "no address of our own people is known: name one (operations, in the configuration of mails)")
 	}
 	if n.late(w.now) {
+		w.late++
 		w.alarm(r, "%s was not told that %s ends on %s, and that is nearer than %d days", r.Partner, r.Replaces,
 			n.end().Format(time.DateOnly), registry.NoticeAsked)
 	}

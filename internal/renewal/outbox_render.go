@@ -2,6 +2,7 @@ package renewal
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -261,4 +262,43 @@ func (r rendering) event(m *registry.Mail, f notify.Facts) error {
 	})
 	m.Data, m.Subject = out.Bytes(), string(m.Kind)
 	return err
+}
+
+// Preview returns a mail as it was sent or, where it was not, as it would be sent now.
+func Preview(
+	ctx context.Context, v *registry.Viewer, id string, c *notify.Config, templates *notify.Templates,
+) (m registry.Mail, message []byte, err error) {
+	err = v.View(ctx, func(tx registry.Reader) error {
+		if m, err = tx.Mail(id); err != nil || m.Data != nil && m.State != registry.MailDeferred {
+			return err
+		}
+		r := rendering{Reader: tx, config: c, templates: templates, now: v.Time()}
+		facts, still, err := r.facts(m)
+		if err != nil {
+			return err
+		}
+		if !still {
+			return registry.Refuse("mail %s is not due any more", id)
+		}
+		if facts.From == "" {
+			facts.From = "nobody@sealane.invalid"
+		}
+		return r.write(&m, facts)
+	})
+	return m, m.Data, err
+}
+
+// Test sends a mail to an address that says that mails arrive. It is not in the outbox.
+func (o *Outbox) Test(ctx context.Context, to string) notify.Result {
+	now := o.Registry.Time()
+	r := rendering{config: o.Config, templates: o.Templates, now: now}
+	m := registry.Mail{ID: registry.NewMailID(), Kind: registry.NoticeSummary, To: to}
+	facts := notify.Facts{Kind: notify.Summary, Now: now, Lines: []string{"This is a test: mails arrive."}}
+	facts.From, facts.Sender = o.Config.From()
+	facts.Email = o.Config.AnswersTo()
+	if err := r.write(&m, facts); err != nil {
+		return notify.Result{State: notify.Refused, Err: err}
+	}
+	return o.Mailer.Send(ctx, notify.Envelope{To: to, Tag: m.ID, Data: m.Data},
+		func(context.Context) error { return nil })
 }

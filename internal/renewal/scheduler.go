@@ -53,6 +53,9 @@ type Report struct {
 	// Notices is how many notices were planned, and Sent what became of mails; nil: people send them.
 	Notices int   `json:"notices,omitempty"`
 	Sent    *Sent `json:"sent,omitempty"`
+	// Late is how many partners were not told in time, as the vendor's specification asks, that a
+	// certificate ends.
+	Late int `json:"late,omitempty"`
 	// Alarms are what a person must look at.
 	Alarms []Wait `json:"alarms,omitempty"`
 	// More reports whether a limit has ended the lists.
