@@ -128,7 +128,6 @@ needs a person (schedule pass, todo). With --json an error is a line of JSON on 
 		newTodo(), newStatus(), newPreflight(), newShow(), newReceive(), newChecksum(), newApprove(), newReject(),
 		newOffer(), newAlias(), newInstalled(), newStage(), newActivate(), newRenewals(), newAsk(), newTold(),
 		newMail(), newSent(), newNotice(),
-		newRollback(), newHold(), newRetire(), newRevoke(), newDismiss(), newExport(), newUndo(), newChallenge(),
 		newAnswer(), newProve())
 	inGroup(root, "messages", "Messages", newSeal(), newOpen(), newInspect(), newCall())
 	inGroup(root, "administration", "Administration",

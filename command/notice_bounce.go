@@ -49,7 +49,8 @@ delay changes nothing. It needs no token.`,
 func writeBounce(c *cobra.Command, out operation.NoticeBounced) error {
 	switch {
 	case !out.Permanent:
-		return say(c, "Mail %s to %s is late (%s). Nothing has changed.", out.Mail.ID, printable(out.Mail.To), out.Status)
+		return say(c, "Mail %s to %s is late (%s). Nothing has changed.", out.Mail.ID, printable(out.Mail.To),
+			out.Status)
 	case out.Ignored:
 		return say(c, "It is known already that mail %s to %s came back.", out.Mail.ID, printable(out.Mail.To))
 	}

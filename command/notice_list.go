@@ -41,7 +41,8 @@ certificate, and what the mail server said.`,
 	c.RunE = does(flags, operation.ListNotices, input, func(c *cobra.Command, list operation.NoticeList) error {
 		warnDamaged(c, list.Damaged)
 		for _, count := range list.Counts {
-			if err := say(c, "%d %s, the oldest since %s", count.Count, count.State, timeText(count.Oldest)); err != nil {
+			since := timeText(count.Oldest)
+			if err := say(c, "%d %s, the oldest since %s", count.Count, count.State, since); err != nil {
 				return err
 			}
 		}

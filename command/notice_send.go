@@ -40,7 +40,8 @@ The letters "ready" and "installed" about a new certificate are put there by the
 				return err
 			}
 		}
-		return say(c, "Next: the schedule sends them; look at them first\n  sealane notice preview %s", out.Mails[0].ID)
+		return say(c, "Next: the schedule sends them; look at them first\n  sealane notice preview %s",
+			out.Mails[0].ID)
 	})
 	return c
 }

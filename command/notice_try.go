@@ -34,10 +34,10 @@ restored, or the host or the sender has changed. Until then mails wait, with an 
 			input := func(*cobra.Command, []string) (operation.ArmSending, error) {
 				return operation.ArmSending{Config: flags.notify}, nil
 			}
-			err := does(flags.registryFlags, operation.ArmNotices, input, func(c *cobra.Command, a operation.Armed) error {
+			tell := func(c *cobra.Command, a operation.Armed) error {
 				return say(c, "This installation sends mails from now on, from %s.", a.From)
-			})(c, args)
-			if err != nil {
+			}
+			if err := does(flags.registryFlags, operation.ArmNotices, input, tell)(c, args); err != nil {
 				return err
 			}
 		}

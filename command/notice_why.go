@@ -45,8 +45,8 @@ what became of each, which are due now or on another day, and why there is none.
 func writeWhy(c *cobra.Command, out operation.NoticeReason) error {
 	lines := []string{}
 	if out.Certificate != "" {
-		lines = append(lines, fmt.Sprintf("certificate %s ends on %s: %d days left", out.Certificate, timeText(out.Ends),
-			out.Left))
+		lines = append(lines, fmt.Sprintf("certificate %s ends on %s: %d days left", out.Certificate,
+			timeText(out.Ends), out.Left))
 	}
 	if out.Renewal != "" {
 		lines = append(lines, fmt.Sprintf("renewal %s is %s", out.Renewal, out.Step))

@@ -146,7 +146,8 @@ func (n noticed) toPartner(p *plan, kind registry.NoticeKind, day int, now time.
 	level := 0
 	for i, after := range []int{alternateDay, supportDay, callDay} {
 		at := registry.DaysBefore(end, after)
-		if restarted := n.env.Contacted.Add(time.Duration(i+1) * restart); n.env.ContactRound > 0 && restarted.After(at) {
+		restarted := n.env.Contacted.Add(time.Duration(i+1) * restart)
+		if n.env.ContactRound > 0 && restarted.After(at) {
 			at = restarted
 		}
 		if last := registry.DaysBefore(end, dailyDay); at.After(last) {
@@ -227,10 +228,19 @@ func (n noticed) add(p *plan, kind registry.NoticeKind, day int, to string) {
 	})
 }
 
-// late reports whether the partner has had no notice although its end is nearer than the vendor's
+// late reports whether the partner was not told that a key ends, although that is nearer than the vendor's
 // specification allows.
 func (n noticed) late(now time.Time) bool {
 	kind, _ := n.audience()
-	told := slices.ContainsFunc(n.Notices, registry.RenewalNotice.ToPartner)
-	return kind != "" && kind.ToPartner() && !told && now.After(registry.DaysBefore(n.end(), registry.NoticeAsked))
+	switch {
+	case kind == "" || !now.After(registry.DaysBefore(n.end(), registry.NoticeAsked)):
+		return false
+	case slices.ContainsFunc(n.Notices, registry.RenewalNotice.ToPartner):
+		return false
+	case n.Owner == registry.Theirs:
+		return n.Successor == "" && n.AskedAt.IsZero()
+	}
+	return slices.Contains([]registry.RenewalStep{
+		registry.RenewalDue, registry.RenewalStaged, registry.RenewalLoaded,
+	}, n.Step)
 }

@@ -112,7 +112,8 @@ func (r Renewals) letterOf(tx registry.Reader, in SendLetter) (c registry.Certif
 	ours := in.Kind == registry.LetterOffer || in.Kind == registry.LetterChecksum
 	switch {
 	case ours != (c.Owner == registry.Ours):
-		return c, registry.Refuse("certificate %s is %s: the letter %q is about the other side's", c.ID, c.Owner, in.Kind)
+		return c, registry.Refuse("certificate %s is %s: the letter %q is about the other side's", c.ID, c.Owner,
+			in.Kind)
 	case in.Kind == registry.LetterAlias && c.KeyID == "":
 		return c, registry.Refuse("certificate %s has no key ID yet: assign it", c.ID).
 			Then(registry.Advice{Action: registry.ActionExchangeAlias, ID: c.ID})
@@ -146,13 +147,16 @@ func Bounce(ctx context.Context, s *registry.Session, b notify.Bounce) (out Boun
 		return out, err
 	}
 	if !strings.EqualFold(out.Mail.To, b.Recipient) && b.Recipient != "" {
-		return out, registry.Refuse("the report is about %s, and mail %s was to %s", b.Recipient, out.Mail.ID, out.Mail.To)
+		return out, registry.Refuse("the report is about %s, and mail %s was to %s", b.Recipient, out.Mail.ID,
+			out.Mail.To)
 	}
 	if !b.Permanent || out.Mail.Bounced != "" {
 		out.Ignored = true
 		return out, nil
 	}
-	entry := registry.Entry{Action: registry.ActionNoticeBounce, Subject: "mail/" + out.Mail.ID, Partner: out.Mail.Partner}
+	entry := registry.Entry{
+		Action: registry.ActionNoticeBounce, Subject: "mail/" + out.Mail.ID, Partner: out.Mail.Partner,
+	}
 	err = s.Change(ctx, entry, func(tx registry.Tx, entry *registry.Entry) error {
 		m, err := tx.Mail(out.Mail.ID)
 		if err != nil {
