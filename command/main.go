@@ -127,8 +127,8 @@ needs a person (schedule pass, todo). With --json an error is a line of JSON on 
 	inGroup(root, "daily", "Certificates and keys, day by day",
 		newTodo(), newStatus(), newPreflight(), newShow(), newReceive(), newChecksum(), newApprove(), newReject(),
 		newOffer(), newAlias(), newInstalled(), newStage(), newActivate(), newRenewals(), newAsk(), newTold(),
-		newMail(), newSent(), newNotice(),
-		newAnswer(), newProve())
+		newMail(), newSent(), newNotice(), newRollback(), newHold(), newRetire(), newRevoke(), newDismiss(),
+		newExport(), newUndo(), newChallenge(), newAnswer(), newProve())
 	inGroup(root, "messages", "Messages", newSeal(), newOpen(), newInspect(), newCall())
 	inGroup(root, "administration", "Administration",
 		newInit(), newLogin(), newLogout(), newFind(), newPartner(), newPerson(), newKey(), newLane(), newCert(),
