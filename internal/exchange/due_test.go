@@ -56,5 +56,5 @@ func TestStatusWhenASuccessorIsDue(t *testing.T) {
 	_, _, err = h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "beta", Environment: "DEV",
 		Bits: 2048, Subject: subject, Renewal: true})
 	h.must(err)
-	want("a pair is on its way", registry.Ours, exchange.WaitsForNobody, "nothing is left", "")
+	want("a pair is on its way", registry.Ours, exchange.WaitsForUs, "go on with k-", "")
 }

@@ -1,8 +1,6 @@
 package exchange
 
 import (
-	"errors"
-
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/profile"
 )
@@ -21,16 +19,13 @@ const (
 	WaitsForNobody = "nobody"
 )
 
-// nextOf is NextOf with the environment of the certificate, which says who approves it. One that
-// can't be read has the rules of its name.
+// nextOf is NextOf with the environment of the certificate, which says who approves it.
 func nextOf(tx registry.Reader, c registry.Certificate, prof *profile.Profile) (Next, error) {
-	env := registry.Environment{Name: c.Environment}
+	var env registry.Environment
 	if c.State == registry.Matched {
-		stored, err := tx.Environment(c.Partner, c.Environment)
-		if _, damaged := errors.AsType[*registry.DamagedRow](err); err != nil && !damaged {
+		var err error
+		if env, err = rulesOf(tx, c.Partner, c.Environment); err != nil {
 			return Next{}, err
-		} else if !damaged {
-			env = stored
 		}
 	}
 	return NextOf(c, env, prof), nil

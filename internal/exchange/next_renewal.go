@@ -23,6 +23,7 @@ const (
 type renewing struct {
 	registry.Renewal
 	tx    registry.Reader
+	now   time.Time
 	env   registry.Environment // the zero value for a pair that partners share
 	prof  *profile.Profile
 	offer registry.Offer         // ours: of the successor
@@ -41,7 +42,7 @@ func NextInRenewal(tx registry.Reader, n registry.Renewal, now time.Time) (next 
 	if n.Step.Closed() {
 		return next, nil, nil
 	}
-	r := renewing{Renewal: n, tx: tx}
+	r := renewing{Renewal: n, tx: tx, now: now}
 	if err := r.read(now); err != nil {
 		return next, nil, err
 	}
@@ -312,6 +313,9 @@ func (r *renewing) nextAfter() Next {
 		return Next{
 			"nobody uses " + r.Replaces + ": retire it", r.on(r.Replaces, r.retire(), registry.Reason), WaitsForUs,
 		}
+	}
+	if due := r.after.Due(r.env.Rotation); !r.now.Before(due) { // no other renewal of the leg begins meanwhile
+		return NextOfDue(r.Owner, r.Partner, r.Environment, due)
 	}
 	return Next{
 		Text:  fmt.Sprintf("%s still counts until nobody uses it", r.Replaces),

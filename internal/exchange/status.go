@@ -81,6 +81,22 @@ func environmentsOf(tx registry.Reader, of lanes.Name) ([]registry.Environment, 
 	return []registry.Environment{env}, err
 }
 
+// standingsOf are the standings in an environment that is named.
+func standingsOf(
+	tx registry.Reader, p registry.Partner, environment string, prof *profile.Profile, now time.Time,
+) ([]Standing, error) {
+	env, err := rulesOf(tx, p.ID, environment)
+	if errors.Is(err, registry.ErrNotFound) { // a partner is named that has no such lane
+		env, err = registry.Environment{Name: environment}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	all, err := standingsIn(tx, p, env, prof, now)
+	withDue(all, now)
+	return all, err
+}
+
 func standingsIn(
 	tx registry.Reader, p registry.Partner, env registry.Environment, prof *profile.Profile, now time.Time,
 ) ([]Standing, error) {
@@ -247,7 +263,7 @@ func StandingOf(ctx context.Context, v *registry.Viewer, id, partner string) (
 		if err != nil {
 			return err
 		}
-		all, err := standingsIn(tx, p, registry.Environment{Name: c.Environment}, prof, v.Time())
+		all, err := standingsOf(tx, p, c.Environment, prof, v.Time())
 		for _, s := range all {
 			if s.Certificate == id {
 				next = s.Next
@@ -258,16 +274,33 @@ func StandingOf(ctx context.Context, v *registry.Viewer, id, partner string) (
 	return state, next, err
 }
 
+// nextOfShared returns what comes next for a pair in use that partners share.
+func nextOfShared(tx registry.Reader, k registry.KeyPair, c registry.Certificate, now time.Time) (Next, error) {
+	leg := registry.Leg{Owner: registry.Ours, Profile: k.Profile, Environment: k.Environment}
+	n, err := tx.OpenRenewal(leg)
+	switch {
+	case err == nil && (n.Replaces == k.ID || n.Successor == k.ID):
+		next, _, err := NextInRenewal(tx, n, now)
+		return next, err
+	case err != nil && !errors.Is(err, registry.ErrNotFound):
+		return Next{}, err
+	}
+	if due := c.Due(registry.Rotation{}); k.State == registry.Active && !now.Before(due) {
+		return NextOfDue(registry.Ours, "", k.Environment, due), nil
+	}
+	return Next{Text: "offer its certificate to each partner", Waits: WaitsForNobody}, nil
+}
+
 func standingOfPair(tx registry.Reader, id, partner string, now time.Time) (registry.State, Next, error) {
-	k, _, err := ourPair(tx, id)
+	k, c, err := ourPair(tx, id)
 	if err != nil {
 		return "", Next{}, err
 	}
 	done := Next{Text: "nothing is left to do", Waits: WaitsForNobody}
 	if partner = cmp.Or(partner, k.Partner); partner == "" {
 		if k.State.InUse() {
-			done.Text = "offer its certificate to each partner"
-			return k.State, done, nil
+			next, err := nextOfShared(tx, k, c, now)
+			return k.State, next, err
 		}
 		others, err := tx.KeyPairs(registry.KeyPairQuery{
 			Profile: k.Profile, Shared: true, Environment: k.Environment, States: registry.StatesInUse,
@@ -288,7 +321,7 @@ func standingOfPair(tx registry.Reader, id, partner string, now time.Time) (regi
 	if err != nil {
 		return "", Next{}, err
 	}
-	all, err := standingsIn(tx, p, registry.Environment{Name: k.Environment}, prof, now)
+	all, err := standingsOf(tx, p, k.Environment, prof, now)
 	if err != nil {
 		return "", Next{}, err
 	}

@@ -27,7 +27,7 @@ const (
 	lanesOfAll = "environment e"
 	inOrder    = "e.partner, e.name"
 
-	notArchivedOwner = " AND EXISTS (SELECT 1 FROM partner w WHERE w.id = e.partner AND w.archived < 0)"
+	notArchivedOwner = " AND (SELECT w.archived FROM partner w WHERE w.id = e.partner) < 0"
 )
 
 var concerns = map[registry.Concern]concern{

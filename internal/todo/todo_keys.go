@@ -124,22 +124,8 @@ func (l *look) unrenewed(i Item, c registry.Certificate) (Item, error) {
 	if l.now.Sub(due) > patience {
 		i.Kind = Unwatched
 	}
-	since := "its successor is due since " + due.Format(time.DateOnly) + ", and no renewal has begun"
-	i.Text += "; " + since
-	i.Next = exchange.Next{
-		Text: "offer its successor", Waits: exchange.WaitsForUs, Advice: registry.Advice{
-			Action: registry.ActionExchangeOffer, Partner: c.Partner, Environment: c.Environment,
-		},
-	}
-	switch {
-	case c.Owner == registry.Theirs:
-		i.Next.Text, i.Next.Advice.Action = "ask the partner for its successor, and receive it",
-			registry.ActionExchangeReceive
-		i.Next.Waits = c.Partner
-	case c.Partner == "":
-		i.Next.Text = "make its successor, and offer it to each partner"
-		i.Next.Advice = registry.Advice{Action: registry.ActionKeyCreate, Environment: c.Environment}
-	}
+	i.Text += "; no renewal has begun"
+	i.Next = exchange.NextOfDue(c.Owner, c.Partner, c.Environment, due)
 	return i, nil
 }
 
