@@ -6,6 +6,7 @@ import (
 
 func newAudit() *cobra.Command {
 	c := &cobra.Command{Use: "audit", Short: "The record of every change: list, verify, export"}
-	c.AddCommand(auditList(), auditVerify(), auditExport(), auditAnchor(), auditAnchors(), auditAccept())
+	c.AddCommand(auditList(), auditReport(), auditVerify(), auditExport(), auditAnchor(), auditAnchors(),
+		auditAccept())
 	return c
 }

@@ -43,7 +43,8 @@ func endingLane(t *testing.T, owner registry.Owner, other registry.State, later 
 				c.KeyPair = "k-" + id
 				k := registry.KeyPair{
 					ID: c.KeyPair, Profile: "riskos", Partner: "acme", Environment: "PROD", KeyID: c.KeyID,
-					State: state, Certificate: c.ID, Origin: registry.Made, SPKISHA256: c.SPKISHA256, Created: c.Created,
+					State: state, Certificate: c.ID, Origin: registry.Made,
+					SPKISHA256: c.SPKISHA256, Created: c.Created,
 				}
 				o := registry.Offer{KeyPair: k.ID, Partner: "acme", At: h.now, Installed: h.now}
 				if state == registry.Active {
