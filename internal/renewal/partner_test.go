@@ -112,7 +112,7 @@ func (w *world) partnerMakes(rt *rapid.T) {
 	if p.next != 0 || !w.has(registry.Theirs) || !p.acts(rt) {
 		skip()
 	}
-	p.next, p.nextID, p.left, p.kept = w.key(), "", true, false
+	p.next, p.nextID, p.left, p.kept = w.key(registry.Theirs), "", true, false
 	if p.slots == 2 {
 		for i := range p.nodes {
 			p.nodes[i].opens = []int{p.own, p.next}

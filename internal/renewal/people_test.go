@@ -14,10 +14,10 @@ import (
 )
 
 func (w *world) renewOurs(rt *rapid.T) {
-	if len(w.inState(registry.Ours, registry.Staged)) > 0 || w.made > 60 || !w.has(registry.Ours) {
+	if len(w.inState(registry.Ours, registry.Staged)) > 0 || w.keys[registry.Ours] > 60 || !w.has(registry.Ours) {
 		skip()
 	}
-	key := w.key()
+	key := w.key(registry.Ours)
 	_, err := w.imported(key, true)
 	w.tried("a new pair of ours", err)
 }
@@ -110,7 +110,7 @@ func (w *world) byHand(rt *rapid.T) {
 	}
 	id := rapid.SampledFrom(ids).Draw(rt, "certificate")
 	stage := rapid.Bool().Draw(rt, "stage")
-	if w.was.certificates[id].State == registry.Retiring && (stage || w.wordNeeded(registry.Theirs)) {
+	if w.was.certificates[id].State == registry.Retiring && (stage || !w.hasStill(id)) {
 		skip()
 	}
 	w.tried("use "+id, w.agreed(w.anna, func(s *registry.Session) error {
@@ -121,9 +121,9 @@ func (w *world) byHand(rt *rapid.T) {
 	}))
 }
 
-// wordNeeded reports whether the partner may have ended its old key.
-func (w *world) wordNeeded(registry.Owner) bool {
-	return !w.partner.all(func(n *pnode) bool { return slices.Contains(n.opens, w.partner.own) })
+// hasStill reports whether every node of the partner has the key of a certificate of its own.
+func (w *world) hasStill(id string) bool {
+	return w.partner.all(func(n *pnode) bool { return slices.Contains(n.opens, w.number(id)) })
 }
 
 func (w *world) rollBack(rt *rapid.T) {
@@ -160,7 +160,8 @@ func (w *world) oversteps(rt *rapid.T) {
 // rollBackByWord rolls back where the partner says that it has the old one still, and keeps it.
 func (w *world) rollBackByWord(rt *rapid.T) {
 	n := w.anOpen(rt, func(n registry.Renewal) bool { return n.Activated != 0 && n.Owner == registry.Theirs })
-	if w.partner.slots == 1 || w.partner.next == 0 || w.wordNeeded(n.Owner) {
+	// A renewal whose end was undone may be older than the keys that the partner changes at present.
+	if w.partner.slots == 1 || w.partner.nextID != n.Successor || !w.hasStill(n.Replaces) {
 		skip()
 	}
 	w.partner.kept = true

@@ -241,7 +241,7 @@ func (p *pass) renewals(ctx context.Context) error {
 				p.report.wait(&p.report.Alarms, n, "%v", err)
 			}
 		}
-		if len(page)+len(damaged) == 0 {
+		if len(page)+len(damaged) < q.Limit {
 			return nil
 		}
 		q.After = lastOf(page, damaged)

@@ -46,10 +46,10 @@ type world struct {
 	reader    *lanes.Reader
 	partner   *partner
 	second    *renewal.Scheduler
-	ids       map[int]string // what the registry calls the keys
-	made      int            // keys
-	came      []int          // certificates of the partner that wait for us
-	watched   []time.Time    // days on which the uses of keys were counted
+	ids       map[int]string         // what the registry calls the keys
+	keys      map[registry.Owner]int // that were made
+	came      []int                  // certificates of the partner that wait for us
+	watched   []time.Time            // days on which the uses of keys were counted
 	used      map[string]time.Time
 	ended     map[string]int64 // keys that have ended, and the record of that
 	revoked   map[string]int64
@@ -112,6 +112,7 @@ func newWorld(t testing.TB, rt *rapid.T) *world {
 	w := &world{
 		company: h, rt: rt, ids: map[int]string{}, used: map[string]time.Time{}, ended: map[string]int64{},
 		revoked: map[string]int64{}, back: map[string]int64{}, bad: map[registry.Owner]bool{},
+		keys:   map[registry.Owner]int{},
 		owners: []registry.Owner{registry.Ours, registry.Theirs},
 		second: &renewal.Scheduler{Registry: h.Registry, Holder: "two"}, reader: h.Lanes(),
 	}
@@ -163,7 +164,7 @@ func (h *company) company0(w *world) {
 	w.used, w.ended = map[string]time.Time{}, map[string]int64{}
 	var first pnode
 	if w.has(registry.Ours) {
-		own := w.key()
+		own := w.key(registry.Ours)
 		c, err := w.imported(own, false)
 		h.must(err)
 		h.must(h.offer(w.lane, c.ID))
@@ -171,7 +172,7 @@ func (h *company) company0(w *world) {
 		first.encrypts, first.verifies = own, []int{own}
 	}
 	if w.has(registry.Theirs) {
-		theirs := w.key()
+		theirs := w.key(registry.Theirs)
 		id := h.approved(w.lane, w.certificateOf(theirs))
 		w.ids[theirs] = id
 		h.must(w.names(theirs))
@@ -212,10 +213,13 @@ func (w *world) names(key int) error {
 	})
 }
 
-// key returns the number of a new key. Worlds share their keys, because it takes long to make them.
-func (w *world) key() int {
-	w.made++
-	return w.made
+// key returns the number of a new key of a side. Worlds share their keys, because it takes long to make them.
+func (w *world) key(owner registry.Owner) int {
+	w.keys[owner]++
+	if owner == registry.Theirs {
+		return 1000 + w.keys[owner]
+	}
+	return w.keys[owner]
 }
 
 func (w *world) private(key int) *rsa.PrivateKey { return keyOf(w.t, key) }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sealane/sealane/internal/registry"
 )
@@ -26,6 +27,19 @@ type table[T any] struct {
 	// long values, which are read for few rows, apart from those that queries read of all
 	// rows. A row that has none there is damaged.
 	long []column[T]
+
+	ofWhole, ofListed made[T]
+}
+
+// made is a selection that is made when it is first needed.
+type made[T any] struct {
+	once sync.Once
+	selection[T]
+}
+
+func (m *made[T]) by(f func() selection[T]) selection[T] {
+	m.once.Do(func() { m.selection = f() })
+	return m.selection
 }
 
 // all returns the columns except version and body.
@@ -56,11 +70,15 @@ type selection[T any] struct {
 }
 
 // whole selects rows with all columns.
-func (d *table[T]) whole() selection[T] { return d.selects(d.all()) }
+func (d *table[T]) whole() selection[T] {
+	return d.ofWhole.by(func() selection[T] { return d.selects(d.all()) })
+}
 
 // listed selects rows without their large columns.
 func (d *table[T]) listed() selection[T] {
-	return d.selects(slices.DeleteFunc(d.all(), func(c column[T]) bool { return c.large }))
+	return d.ofListed.by(func() selection[T] {
+		return d.selects(slices.DeleteFunc(d.all(), func(c column[T]) bool { return c.large }))
+	})
 }
 
 func (d *table[T]) selects(columns []column[T]) selection[T] {
