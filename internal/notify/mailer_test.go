@@ -355,3 +355,45 @@ func TestEnvelopeIsRefused(t *testing.T) {
 		t.Error("the server was called")
 	}
 }
+
+// TestLoginAndTLSAnswers: a server that can't do now what it has offered, or says it in a form of its own, has no mail
+// and no password.
+func TestLoginAndTLSAnswers(t *testing.T) {
+	t.Parallel()
+	password := smtptest.New(t, smtptest.Options{User: "u", Password: "hunter2"}).Config(t).Mail.Password
+	login := func(m *notify.MailConfig) { m.Username, m.Password = "sealane", password }
+	start := func(m *notify.MailConfig) { m.TLS = "starttls" }
+	fromStart := func(m *notify.MailConfig) { m.TLS = "tls" }
+	const offersLogin, offersTLS = "250-raw.example\n250 AUTH PLAIN LOGIN", "250-raw.example\n250 STARTTLS"
+	for name, c := range map[string]struct {
+		hello, to, says string
+		change          func(*notify.MailConfig)
+		stage           notify.Stage
+		code            int
+	}{
+		"login later":           {offersLogin, "AUTH", "454 later", login, notify.StageLogin, 454},
+		"login refused":         {offersLogin, "AUTH", "535 no", login, notify.StageLogin, 535},
+		"login cut":             {offersLogin, "AUTH", smtptest.Cut, login, notify.StageLogin, 0},
+		"login asks again":      {offersLogin, "AUTH", "334 aHVudGVyMg==", login, notify.StageLogin, 0},
+		"no login":              {"250 raw.example", "AUTH", "", login, notify.StageLogin, 0},
+		"other logins":          {"250-raw\n250 AUTH GSSAPI", "AUTH", "", login, notify.StageLogin, 0},
+		"TLS later":             {offersTLS, "STARTTLS", "454 later", start, notify.StageTLS, 454},
+		"TLS refused":           {offersTLS, "STARTTLS", "502 no", start, notify.StageTLS, 502},
+		"TLS cut":               {offersTLS, "STARTTLS", "220 go" + smtptest.Cut, start, notify.StageTLS, 0},
+		"TLS in plain":          {offersTLS, "STARTTLS", "220 go\n" + offersLogin, start, notify.StageTLS, 0},
+		"TLS hangs":             {offersTLS, "STARTTLS", "220 go", start, notify.StageTLS, 0},
+		"no TLS from the start": {"250 raw.example", "STARTTLS", "", fromStart, notify.StageTLS, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := smtptest.Raw(t, smtptest.Answers{"EHLO": c.hello, c.to: c.says})
+			short := func(m *notify.MailConfig) { m.Timeout = strictyaml.Duration(500 * time.Millisecond) }
+			r := mailer(t, s, c.change, short).Send(t.Context(), envelope(t, "ann@bank.example"), nil)
+			said := fmt.Sprintf("%+v %v", r, r.Err)
+			if r.State != notify.Deferred || r.Stage != c.stage || r.Code != c.code || len(s.Mails()) > 0 ||
+				strings.Contains(said, "hunter2") || strings.Contains(said, "aHVudGVyMg") {
+				t.Error(said)
+			}
+		})
+	}
+}

@@ -58,7 +58,7 @@ func (m *Mailer) open(ctx context.Context) (*session, error) {
 		return s, err
 	}
 	s.conn = &boundedConn{Conn: conn, left: maxServer}
-	s.stop = context.AfterFunc(ctx, func() { conn.Close() })
+	s.stop = context.AfterFunc(ctx, func() { s.conn.Close() })
 	if host, _, err := net.SplitHostPort(conn.RemoteAddr().String()); m.c.TLS == tlsNone &&
 		(err != nil || !loopback.Is(host)) {
 		return s, errors.New("mail.tls is none, and the server is not on this machine")
@@ -68,18 +68,19 @@ func (m *Mailer) open(ctx context.Context) (*session, error) {
 		s.facts.TLS, s.facts.Ends = tls.VersionName(state.Version), state.PeerCertificates[0].NotAfter
 		return nil
 	}
-	if conn, err = s.secure(conn, config); err != nil {
+	secured, err := s.secure(config)
+	if err != nil {
 		return s, err
 	}
-	if s.client, err = smtp.NewClient(conn, m.host); err != nil {
+	if s.client, err = smtp.NewClient(secured, m.host); err != nil {
 		return s, err
 	}
 	s.client.SkipSMTPUTF8(true)
 	return s, s.greet(config)
 }
 
-// secure returns the connection of a server that speaks TLS from the start, or the one that it was passed.
-func (s *session) secure(conn net.Conn, config *tls.Config) (net.Conn, error) {
+// secure returns the connection, by TLS if the server speaks it from the start.
+func (s *session) secure(config *tls.Config) (net.Conn, error) {
 	s.within(s.m.timeout)
 	if s.m.c.TLS != tlsOnly {
 		return s.conn, nil
