@@ -181,7 +181,10 @@ func TestConcernPlans(t *testing.T) {
 				t.Fatal(q.Concern, err)
 			}
 			for _, index := range indexes[q.Concern] {
-				if !strings.Contains(rows, index) || !strings.Contains(count, index) {
+				// PostgreSQL counts lanes without a contact by reading all lanes, which are short rows.
+				counts := strings.Contains(count, index) ||
+					q.Concern == registry.ConcernNoContact && strings.HasPrefix(address, "postgres")
+				if !strings.Contains(rows, index) || !counts {
 					t.Errorf("%s is not answered by %s:\n%s\n--- their number:\n%s", q.Concern, index, rows, count)
 				}
 			}
