@@ -87,6 +87,7 @@ func (n noticed) plan(now time.Time) plan {
 	}
 	days, end := n.env.Rotation.NoticeSchedule(), n.end()
 	p := plan{why: why, next: registry.NextNotice(days, end, now)}
+	p.at(now, registry.DaysBefore(end, registry.NoticeAsked).Add(time.Second)) // when a first notice is late
 	day, due := registry.NoticeDay(days, end, now)
 	if !due && n.Revoked != 0 {
 		day, due = days[0], true

@@ -1,0 +1,130 @@
+package renewal_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/internal/notify/smtptest"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/renewal"
+)
+
+// sealed makes a partner whose certificate ends after some days, and returns the certificate's identity.
+func (h *company) sealed(partner, environment string, days int) string {
+	h.t.Helper()
+	lane := lanes.Name{Partner: partner, Environment: environment}
+	h.partner(partner, "riskos", sealane.ServerSide, environment, registry.Rotation{})
+	id := h.approved(lane, h.certificate(2048, days))
+	h.must(exchange.New(h.anna).Activate(h.t.Context(), id))
+	return id
+}
+
+// Notices that were acknowledged stop, with the escalation, until the day that was said; but never the last two.
+func TestAcknowledged(t *testing.T) {
+	t.Parallel()
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/registry.db")
+	id := h.sealed("acme", "SANDBOX", 76)
+	p := h.sends(t, smtptest.New(t, smtptest.Options{}))
+	end := h.endOf(id)
+	p.want(p.until(end, 70), "75 "+primary+" send")
+	r := renewal.New(h.anna.WithReason("they install it next week"))
+	_, err := r.Ack(t.Context(), renewal.Ack{Name: renewal.Name{ID: id}, Until: h.now.AddDate(0, 0, 91)})
+	wantRefused(t, err, "90 days at most")
+	_, err = r.Ack(t.Context(), renewal.Ack{Name: renewal.Name{ID: id}, Until: h.now})
+	wantRefused(t, err, "is over")
+	_, err = r.Ack(t.Context(), renewal.Ack{Name: renewal.Name{ID: id}, Until: end.AddDate(0, 0, 10)})
+	h.must(err)
+	p.want(p.until(end, 8))
+	p.want(p.until(end, -1), "7 "+primary+" send, "+operations+" call", "6 "+operations+" call",
+		"5 "+operations+" call", "4 "+operations+" call", "3 "+operations+" call", "2 "+operations+" call",
+		"1 "+primary+" send, "+operations+" call", "0 "+primary+" send, "+operations+" call")
+}
+
+// One address at two partners has a mail of each, and never one that names both. One partner's environments are
+// in one mail.
+func TestSharedConsultant(t *testing.T) {
+	t.Parallel()
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/registry.db")
+	h.sealed("acme", "SANDBOX", 75)
+	h.sealed("other", "SANDBOX", 75)
+	dev := lanes.Name{Partner: "acme", Environment: "DEV"}
+	h.must(h.agreed(h.anna, func(s *registry.Session) error {
+		return s.AddEnvironment(t.Context(), registry.Environment{
+			Partner: "acme", Name: "DEV", Sealing: sealane.SealingRequired,
+		})
+	}))
+	h.must(exchange.New(h.anna).Activate(t.Context(), h.approved(dev, h.certificate(2048, 75))))
+	for _, lane := range []lanes.Name{{Partner: "acme", Environment: "SANDBOX"}, dev,
+		{Partner: "other", Environment: "SANDBOX"}} {
+		_ = h.anna.RemoveContact(t.Context(), lane, registry.ContactName{Email: "keys@" + lane.Partner + ".example"})
+		for _, role := range []registry.ContactRole{registry.Primary, registry.Support} {
+			h.must(h.anna.SetContact(t.Context(), lane, registry.Contact{
+				Role: role, Name: "Consultant", Email: "pki@consultant.example",
+			}))
+		}
+	}
+	p := h.sends(t, smtptest.New(t, smtptest.Options{}))
+	p.tick()
+	mails := p.server.Mails()
+	if len(mails) != 2 {
+		t.Fatalf("%d mails, want one of each partner", len(mails))
+	}
+	for _, m := range mails {
+		text := string(m.Data)
+		if strings.Contains(text, "Partner acme") && strings.Contains(text, "Partner other") {
+			t.Errorf("a mail names both partners:\n%s", text)
+		}
+	}
+	if !slices.ContainsFunc(mails, func(m smtptest.Mail) bool {
+		return strings.Contains(string(m.Data), "DEV") && strings.Contains(string(m.Data), "SANDBOX")
+	}) {
+		t.Error("no mail has both environments of the partner")
+	}
+}
+
+// A schedule that did not run for weeks sends the nearest notice, and no other.
+func TestNearestOnly(t *testing.T) {
+	t.Parallel()
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/registry.db")
+	id := h.sealed("acme", "SANDBOX", 76)
+	p := h.sends(t, smtptest.New(t, smtptest.Options{}))
+	end := h.endOf(id)
+	p.want(p.until(end, 75), "75 "+primary+" send")
+	h.now = registry.DaysBefore(end, 10)
+	report, _ := p.tick()
+	p.want(p.came(end), "10 "+primary+" send, "+operations+" call")
+	if report.Late != 0 {
+		t.Errorf("%d partners were told late, and it was in time", report.Late)
+	}
+}
+
+// A partner that is told later than the vendor's specification asks is an alarm, until it is told.
+func TestLateNotice(t *testing.T) {
+	t.Parallel()
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/registry.db")
+	id := h.sealed("acme", "SANDBOX", 76)
+	h.now = registry.DaysBefore(h.endOf(id), 60)
+	for range 2 {
+		if report := h.pass(); report.Late != 0 {
+			t.Errorf("late at 60 days: %+v", report.Alarms)
+		}
+	}
+	h.now = h.now.Add(time.Second)
+	for range 2 {
+		report := h.pass()
+		if report.Late != 1 || !strings.Contains(fmt.Sprint(report.Alarms), "acme was not told") {
+			t.Errorf("%d late: %+v", report.Late, report.Alarms)
+		}
+	}
+	p := h.sends(t, smtptest.New(t, smtptest.Options{}))
+	p.tick()
+	if report, _ := p.tick(); report.Late != 0 {
+		t.Errorf("%+v", report.Alarms)
+	}
+}
