@@ -49,13 +49,14 @@ certificate, and what the mail server said.`,
 		if len(list.Mails) == 0 {
 			return say(c, "No mail.")
 		}
-		t := newTable("MAIL", "KIND", "PARTNER", "TO", "STATE", "SINCE")
+		t := newTable("MAIL", "KIND", "PARTNER", "STATE", "SINCE")
 		for _, m := range list.Mails {
 			since := m.Ended
 			if since.IsZero() {
 				since = m.Planned
 			}
-			row := t.add(m.ID, m.Kind, cmp.Or(m.Partner, "our own"), m.To, m.State, timeText(since))
+			row := t.add(m.ID, m.Kind, cmp.Or(m.Partner, "our own"), m.State, timeText(since))
+			row.detail("to", m.To)
 			row.detail("subject", m.Subject)
 			row.detail("server", answerText(m.Mail))
 			for _, n := range m.Notices {

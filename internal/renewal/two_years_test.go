@@ -88,7 +88,7 @@ func (p *posts) want(got []string, want ...string) {
 	}
 }
 
-// threeContacts gives a partner an alternate contact and a support contact.
+// threeContacts adds an alternate contact and a support contact to a partner.
 func (h *company) threeContacts(lane lanes.Name) {
 	h.t.Helper()
 	for role, email := range map[registry.ContactRole]string{
