@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/sealane/sealane/internal/notify"
@@ -68,12 +67,18 @@ func (o *Outbox) Send(ctx context.Context) (s Sent, err error) {
 		if armed != nil {
 			break
 		}
-		m, err := o.claim(ctx, &s)
-		if err != nil || m == nil {
-			if err != nil {
+		m, ends, err := o.claim(ctx, &s)
+		if err != nil {
+			return s, err
+		}
+		if m == nil {
+			break
+		}
+		if ends != "" {
+			if err := o.unsendable(ctx, m, ends, &s); err != nil {
 				return s, err
 			}
-			break
+			continue
 		}
 		away, err := o.send(ctx, m, &s)
 		if err != nil {
@@ -137,12 +142,26 @@ func (o *Outbox) stage(name string) {
 	}
 }
 
-// claim takes the next mail that is due, and renders it. It returns nil if there is none.
-func (o *Outbox) claim(ctx context.Context, s *Sent) (claimed *registry.Mail, err error) {
+// unsendable ends a mail that can't be sent, or of which nobody knows whether it has arrived.
+func (o *Outbox) unsendable(ctx context.Context, m *registry.Mail, ends registry.MailState, s *Sent) error {
+	outcome := registry.NoticeUnknown
+	if ends == registry.MailRefused {
+		outcome = registry.NoticeRefused
+		s.Refused++
+	}
+	var alarms Report
+	alarms.wait(&s.Alarms, registry.Renewal{Leg: registry.Leg{Partner: m.Partner}}, "the mail %s to %s is %s: %s",
+		m.ID, m.To, ends, m.Words)
+	return o.end(ctx, m, ends, outcome)
+}
+
+// claim takes the next mail that is due, and renders it. It returns nil if there is none, and the state in
+// which a mail ends that is not to be sent.
+func (o *Outbox) claim(ctx context.Context, s *Sent) (claimed *registry.Mail, ends registry.MailState, err error) {
 	now := o.Registry.Time()
 	o.stage("claim")
 	err = o.Registry.Store.Update(ctx, func(tx registry.Tx) error {
-		claimed = nil
+		claimed, ends = nil, ""
 		due, _, err := registry.Readable(tx.MailsDue(now, sendAtOnce))
 		if err != nil {
 			return err
@@ -151,12 +170,12 @@ func (o *Outbox) claim(ctx context.Context, s *Sent) (claimed *registry.Mail, er
 			if !o.can(m) {
 				continue
 			}
-			ready, err := o.take(tx, &m, now)
+			ready, as, err := o.take(tx, &m, now)
 			if err != nil {
 				return err
 			}
 			if ready {
-				claimed = &m
+				claimed, ends = &m, as
 				return nil
 			}
 			s.Withdrawn++
@@ -164,9 +183,9 @@ func (o *Outbox) claim(ctx context.Context, s *Sent) (claimed *registry.Mail, er
 		return nil
 	})
 	if errors.Is(err, registry.ErrConflict) { // another program has it
-		return nil, nil
+		return nil, "", nil
 	}
-	return claimed, err
+	return claimed, ends, err
 }
 
 // can reports whether there is a way to the mail's recipient.
@@ -177,49 +196,33 @@ func (o *Outbox) can(m registry.Mail) bool {
 	return o.Mailer != nil
 }
 
-// take claims one mail, and reports whether it is to be sent.
-func (o *Outbox) take(tx registry.Tx, m *registry.Mail, now time.Time) (ready bool, err error) {
-	whole, err := tx.Mail(m.ID)
-	if err != nil {
-		return false, err
+// take claims one mail, and reports whether there is something to do with it: it is sent or, without that,
+// ends in a state.
+func (o *Outbox) take(
+	tx registry.Tx, m *registry.Mail, now time.Time,
+) (ready bool, ends registry.MailState, err error) {
+	if *m, err = tx.Mail(m.ID); err != nil {
+		return false, "", err
 	}
-	*m = whole
 	if m.State == registry.MailSending { // the program that sent it has ended
 		m.Uncertain++
 	}
 	switch {
 	case m.Uncertain > 1:
-		return false, o.giveUp(tx, m, now)
+		ends, m.Words = registry.MailUnknown, "the connection ended before the server's answer, twice"
 	case m.Uncertain == 0:
 		still, err := o.render(tx, m, now)
-		if err != nil || !still {
-			return false, err
+		switch {
+		case errors.Is(err, registry.ErrStore) || errors.Is(err, registry.ErrConflict):
+			return false, "", err
+		case err != nil: // the others must not wait for it
+			ends, m.Words = registry.MailRefused, err.Error()
+		case !still:
+			return false, "", nil
 		}
 	}
 	m.State, m.Holder, m.Next = registry.MailClaimed, o.Holder, now.Add(claimedMail)
-	return true, tx.PutMail(m)
-}
-
-// giveUp ends a mail of which nobody knows whether it has arrived.
-func (o *Outbox) giveUp(tx registry.Tx, m *registry.Mail, now time.Time) error {
-	m.State, m.Ended = registry.MailUnknown, now
-	if err := o.outcome(tx, *m, registry.NoticeUnknown); err != nil {
-		return err
-	}
-	return tx.PutMail(m)
-}
-
-// outcome stores what became of the notices in a mail.
-func (o *Outbox) outcome(tx registry.Tx, m registry.Mail, outcome registry.Outcome) error {
-	notices, _, err := registry.Readable(tx.NoticesOf(m.ID))
-	if err != nil {
-		return err
-	}
-	notices = slices.DeleteFunc(notices, func(n registry.Notice) bool { return n.Outcome != "" })
-	for i := range notices {
-		notices[i].Outcome = outcome
-	}
-	return tx.PutNotices(notices)
+	return true, ends, tx.PutMail(m)
 }
 
 // send sends one mail that was claimed, and reports whether the server is away.
@@ -320,87 +323,4 @@ func (o *Outbox) end(
 		stored.State, stored.Ended = state, s.Time()
 		return nil
 	}, outcome)
-}
-
-// endMail ends a mail in a session: set sets its state. What it was about is noted, if it was accepted.
-func endMail(
-	ctx context.Context, s *registry.Session, id string, set func(registry.Tx, *registry.Mail) error,
-	outcome registry.Outcome,
-) error {
-	action := registry.ActionNoticeSend
-	entry := registry.Entry{Action: action, Subject: "mail/" + id}
-	return s.Change(ctx, entry, func(tx registry.Tx, entry *registry.Entry) error {
-		m, err := tx.Mail(id)
-		if err != nil {
-			return err
-		}
-		if err := set(tx, &m); err != nil {
-			return err
-		}
-		entry.Partner, entry.Environment = m.Partner, m.Environment
-		notices, _, err := registry.Readable(tx.NoticesOf(id))
-		if err != nil {
-			return err
-		}
-		notices = slices.DeleteFunc(notices, func(n registry.Notice) bool { return n.Outcome != "" })
-		for i := range notices {
-			notices[i].Outcome = outcome
-		}
-		if outcome == registry.NoticeAccepted {
-			if err := told(tx, s, m, notices); err != nil {
-				return err
-			}
-		}
-		entry.After = map[string]any{"mail": m, "notices": notices}
-		return errors.Join(tx.PutNotices(notices), tx.PutMail(&m), lookAgain(tx, notices, s.Time()))
-	})
-}
-
-// lookAgain makes the renewals of some notices be looked at in the next pass.
-func lookAgain(tx registry.Tx, notices []registry.Notice, now time.Time) error {
-	var looks []registry.Look
-	for _, n := range notices {
-		if n.Renewal != "" {
-			looks = append(looks, registry.Look{Renewal: n.Renewal, At: now})
-		}
-	}
-	return tx.Looked(looks)
-}
-
-// told notes in renewals that a mail about them was accepted.
-func told(tx registry.Tx, s *registry.Session, m registry.Mail, notices []registry.Notice) error {
-	for _, n := range notices {
-		if n.Renewal == "" {
-			continue
-		}
-		r, err := tx.Renewal(n.Renewal)
-		if err != nil {
-			return err
-		}
-		r.Notices = append(slices.Clone(r.Notices), registry.RenewalNotice{
-			Kind: n.Kind, Days: n.Days, Round: n.Round, To: n.To, At: m.Ended, Mail: m.ID,
-		})
-		if more := len(r.Notices) - registry.MaxNotices; more > 0 {
-			r.Notices = r.Notices[more:]
-		}
-		if n.Kind == registry.NoticeTheirs && n.To != registry.ToWebhook && r.AskedAt.IsZero() && !r.Step.Closed() {
-			r.AskedAt = m.Ended
-			s.FollowRenewal(tx, r)
-		}
-		if err := tx.PutRenewal(&r); err != nil {
-			return err
-		}
-	}
-	if m.Kind != registry.LetterReady && m.Kind != registry.LetterInstalled {
-		return nil
-	}
-	r, err := tx.Renewal(m.About)
-	if err != nil || r.Mail == nil || !r.Mail.Sent.IsZero() || !letterOfNow(r, m) {
-		return err
-	}
-	mail := *r.Mail
-	mail.Sent, mail.SentBy, mail.To = m.Ended, s.Person().ID, []string{m.To}
-	r.Mail = &mail
-	s.FollowRenewal(tx, r)
-	return tx.PutRenewal(&r)
 }

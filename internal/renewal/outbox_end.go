@@ -1,0 +1,93 @@
+package renewal
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// endMail ends a mail in a session: set sets its state. What it was about is noted, if it was accepted.
+func endMail(
+	ctx context.Context, s *registry.Session, id string, set func(registry.Tx, *registry.Mail) error,
+	outcome registry.Outcome,
+) error {
+	action := registry.ActionNoticeSend
+	entry := registry.Entry{Action: action, Subject: "mail/" + id}
+	return s.Change(ctx, entry, func(tx registry.Tx, entry *registry.Entry) error {
+		m, err := tx.Mail(id)
+		if err != nil {
+			return err
+		}
+		if err := set(tx, &m); err != nil {
+			return err
+		}
+		entry.Partner, entry.Environment = m.Partner, m.Environment
+		notices, _, err := registry.Readable(tx.NoticesOf(id))
+		if err != nil {
+			return err
+		}
+		notices = slices.DeleteFunc(notices, func(n registry.Notice) bool { return n.Outcome != "" })
+		for i := range notices {
+			notices[i].Outcome = outcome
+		}
+		if outcome == registry.NoticeAccepted {
+			if err := told(tx, s, m, notices); err != nil {
+				return err
+			}
+		}
+		entry.After = map[string]any{"mail": m, "notices": notices}
+		return errors.Join(tx.PutNotices(notices), tx.PutMail(&m), lookAgain(tx, notices, s.Time()))
+	})
+}
+
+// lookAgain makes the renewals of some notices be looked at in the next pass.
+func lookAgain(tx registry.Tx, notices []registry.Notice, now time.Time) error {
+	var looks []registry.Look
+	for _, n := range notices {
+		if n.Renewal != "" {
+			looks = append(looks, registry.Look{Renewal: n.Renewal, At: now})
+		}
+	}
+	return tx.Looked(looks)
+}
+
+// told notes in renewals that a mail about them was accepted.
+func told(tx registry.Tx, s *registry.Session, m registry.Mail, notices []registry.Notice) error {
+	for _, n := range notices {
+		if n.Renewal == "" {
+			continue
+		}
+		r, err := tx.Renewal(n.Renewal)
+		if err != nil {
+			return err
+		}
+		r.Notices = append(slices.Clone(r.Notices), registry.RenewalNotice{
+			Kind: n.Kind, Days: n.Days, Round: n.Round, To: n.To, At: m.Ended, Mail: m.ID,
+		})
+		if more := len(r.Notices) - registry.MaxNotices; more > 0 {
+			r.Notices = r.Notices[more:]
+		}
+		if n.Kind == registry.NoticeTheirs && n.To != registry.ToWebhook && r.AskedAt.IsZero() && !r.Step.Closed() {
+			r.AskedAt = m.Ended
+			s.FollowRenewal(tx, r)
+		}
+		if err := tx.PutRenewal(&r); err != nil {
+			return err
+		}
+	}
+	if m.Kind != registry.LetterReady && m.Kind != registry.LetterInstalled {
+		return nil
+	}
+	r, err := tx.Renewal(m.About)
+	if err != nil || r.Mail == nil || !r.Mail.Sent.IsZero() || !letterOfNow(r, m) {
+		return err
+	}
+	mail := *r.Mail
+	mail.Sent, mail.SentBy, mail.To = m.Ended, s.Person().ID, []string{m.To}
+	r.Mail = &mail
+	s.FollowRenewal(tx, r)
+	return tx.PutRenewal(&r)
+}
