@@ -14,7 +14,7 @@ import (
 )
 
 func newInventory() *cobra.Command {
-	var asCSV, ours, theirs bool
+	var asCSV, asCalendar, ours, theirs bool
 	var q operation.InventoryQuery
 	var states []string
 	c := &cobra.Command{
@@ -22,8 +22,12 @@ func newInventory() *cobra.Command {
 		Short: "List all keys and certificates, as PCI DSS asks for it",
 		Long: `Inventory lists every key pair and certificate of the registry with what PCI DSS 4.2.1.1
 requires: as a table, as CSV for a spreadsheet, or as JSON lines. Key pairs that all
-partners of a profile share belong to no partner.`,
+partners of a profile share belong to no partner.
+
+--ics writes the ends of what is in use, or on its way, as a calendar. Programs that read it
+again replace each event. A calendar tells nobody: notices do (sealane notice).`,
 		Example: `  sealane inventory --csv > inventory.csv
+  sealane inventory --ics > ends.ics
   sealane inventory --theirs --ends-within 90
   sealane inventory --partner acme --state active --state retiring`,
 		Args: cobra.NoArgs,
@@ -31,6 +35,8 @@ partners of a profile share belong to no partner.`,
 	flags := registryVerb(c)
 	f := c.Flags()
 	f.BoolVar(&asCSV, "csv", false, "write CSV")
+	f.BoolVar(&asCalendar, "ics", false, "write a calendar (iCalendar)")
+	c.MarkFlagsMutuallyExclusive("csv", "ics", "json")
 	f.StringVar(&q.Partner, "partner", "", "only those of this partner")
 	f.StringVar(&q.Environment, "env", "", "only those of this environment")
 	f.StringArrayVar(&states, "state", nil, "only those in this state, such as active; repeat it for several")
@@ -50,6 +56,13 @@ partners of a profile share belong to no partner.`,
 			q.Owner = operation.Theirs
 		}
 		return flags.session(c, func(s *operation.Session) error {
+			if asCalendar {
+				data, err := operation.EndsCalendar.Do(c.Context(), s, q)
+				if err == nil {
+					_, err = c.OutOrStdout().Write(data)
+				}
+				return err
+			}
 			rows, err := operation.Inventory.Do(c.Context(), s, q)
 			switch {
 			case err != nil:

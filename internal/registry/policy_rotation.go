@@ -21,6 +21,11 @@ func (s *Session) loosensRotation(tx Reader, before, after Environment) (why []s
 		why = append(why, fmt.Sprintf("the old key counts for %d days after the new one is active, not %d",
 			is.OverlapDays(), was.OverlapDays()))
 	}
+	for _, day := range was.NoticeSchedule() {
+		if day <= is.LeadDays() && !slices.Contains(is.NoticeSchedule(), day) {
+			why = append(why, fmt.Sprintf("nobody is told %d days before the end", day))
+		}
+	}
 	more, err := moreSlots(tx, before, after)
 	if more {
 		why = append(why, "the partner is taken to hold two certificates at a time")
