@@ -152,6 +152,9 @@ func (r *Registry) Login(ctx context.Context, token, reason string) (*Session, e
 	if err != nil {
 		return nil, err
 	}
+	if err := scheduleStopped(ctx, &s.Viewer); err != nil {
+		r.config.Warn(err)
+	}
 	return &Session{Session: s.WithReason(reason), registry: r}, nil
 }
 
