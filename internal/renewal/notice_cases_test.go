@@ -10,6 +10,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/internal/notify"
 	"github.com/sealane/sealane/internal/notify/smtptest"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/renewal"
@@ -126,5 +127,49 @@ func TestLateNotice(t *testing.T) {
 	p.tick()
 	if report, _ := p.tick(); report.Late != 0 {
 		t.Errorf("%+v", report.Alarms)
+	}
+}
+
+// A mail that came back counts as one that nobody has: the next contact is told at once. A report of a delay, and
+// one that is about another address, change nothing.
+func TestBounce(t *testing.T) {
+	t.Parallel()
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/registry.db")
+	id := h.sealed("acme", "SANDBOX", 76)
+	lane := lanes.Name{Partner: "acme", Environment: "SANDBOX"}
+	h.threeContacts(lane)
+	p := h.sends(t, smtptest.New(t, smtptest.Options{}))
+	end := h.endOf(id)
+	p.want(p.until(end, 74), "75 "+primary+" send")
+	var mail registry.Mail
+	h.must(h.Store.View(t.Context(), func(tx registry.Reader) error {
+		all, err := tx.Mails(registry.MailQuery{Partner: "acme"})
+		mail = all[0]
+		return err
+	}))
+	program := h.Program()
+	report := notify.Bounce{Tag: mail.ID, Recipient: primary, Status: "4.2.2"}
+	out, err := renewal.Bounce(t.Context(), program, report)
+	if err != nil || !out.Ignored {
+		t.Errorf("a delay: %+v, %v", out, err)
+	}
+	report.Permanent, report.Status = true, "5.1.1"
+	other := report
+	other.Recipient = "somebody@else.example"
+	_, err = renewal.Bounce(t.Context(), program, other)
+	wantRefused(t, err, "was to "+primary)
+	_, err = renewal.Bounce(t.Context(), program, notify.Bounce{Tag: "m-aaaaaaaaaa", Permanent: true})
+	wantRefused(t, err, "not found")
+	p.tick()
+	p.want(p.came(end))
+	report.Tag, report.MessageID = "", mail.MessageID
+	out, err = renewal.Bounce(t.Context(), program, report)
+	if err != nil || out.Ignored || out.Mail.Bounced != "5.1.1" {
+		t.Errorf("%+v, %v", out, err)
+	}
+	p.tick()
+	p.want(p.came(end), "74 "+alternate+" send, "+operations+" escalation")
+	if out, err = renewal.Bounce(t.Context(), program, report); err != nil || !out.Ignored {
+		t.Errorf("a second report: %+v, %v", out, err)
 	}
 }
