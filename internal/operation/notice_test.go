@@ -54,8 +54,10 @@ host: test
 	if len(list.Mails) != 1 || list.Mails[0].State != "accepted" || list.Mails[0].Code != 250 {
 		t.Errorf("%+v", list.Mails)
 	}
-	if test, err = schedule.TestNotices(ctx, "me@company.example"); err != nil || test.Failed != "" || test.Unarmed != "" {
-		t.Errorf("%+v, %v", test, err)
+	test, err = schedule.TestNotices(ctx, "me@company.example")
+	must(t, err)
+	if test.Failed != "" || test.Unarmed != "" {
+		t.Errorf("%+v", test)
 	}
 	if n := len(server.Mails()); n != 2 {
 		t.Errorf("%d mails after the test mail", n)
