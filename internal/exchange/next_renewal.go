@@ -33,6 +33,7 @@ type renewing struct {
 	lapsed, appointed bool
 	// request is that of an order which waits for a second person; it may be empty.
 	request string
+	seen    bool                 // the successor was seen in use
 	after   registry.Certificate // of the successor, if there is one
 }
 
@@ -95,6 +96,11 @@ func (r *renewing) read(now time.Time) (err error) {
 	}
 	if r.order == nil && r.Activated == 0 && r.env.ApprovalsNeeded() > 1 {
 		if r.request, err = r.openOrder(now); err != nil {
+			return err
+		}
+	}
+	if r.Step == registry.RenewalQuiet {
+		if r.seen, err = registry.SeenInUse(r.tx, r.Renewal); err != nil {
 			return err
 		}
 	}
@@ -307,6 +313,12 @@ func (r *renewing) nextAfter() Next {
 		return Next{Text: text, Waits: WaitsForSchedule}
 	case r.Owner == registry.Theirs && r.Mail.Sent.IsZero():
 		return r.nextMail()
+	case r.Step == registry.RenewalQuiet && !r.seen && r.Partner != "":
+		return Next{
+			fmt.Sprintf("nobody uses %s, but %s was not seen in use either: ask %s whether they use it, and retire %s "+
+				"then", r.Replaces, r.Successor, r.Partner, r.Replaces),
+			r.on(r.Replaces, r.retire(), registry.Reason), WaitsForUs,
+		}
 	case r.Step == registry.RenewalQuiet && r.env.Rotation.RetireAs() == registry.RetireDo && r.Partner != "":
 		return Next{Text: r.Replaces + " is retired, because nobody uses it", Waits: WaitsForSchedule}
 	case r.Step == registry.RenewalQuiet:

@@ -20,6 +20,9 @@ func (p *pass) advance(ctx context.Context, n *registry.Renewal) error {
 	if err := p.stopped(ctx, *n); err != nil {
 		return err
 	}
+	if err := p.clockAhead(ctx, n); err != nil {
+		return err
+	}
 	if n.Hold != nil {
 		p.report.wait(&p.report.Wait, *n, "it is held by %s (%s)", n.Hold.By, n.Hold.Reason)
 		return nil
@@ -75,9 +78,15 @@ func (p *pass) change(
 	})
 }
 
-// note stores what a program has seen.
-func (p *pass) note(ctx context.Context, n *registry.Renewal, set func(*registry.Renewal)) error {
+// note stores what a program has seen, if it is still so in the transaction.
+func (p *pass) note(
+	ctx context.Context, n *registry.Renewal, is func(registry.Reader, registry.Renewal) (bool, error),
+	set func(*registry.Renewal),
+) error {
 	return p.change(ctx, n, func(tx registry.Tx, n *registry.Renewal) error {
+		if still, err := is(tx, *n); err != nil || !still {
+			return errors.Join(err, registry.ErrConflict)
+		}
 		set(n)
 		n.Changed = p.now
 		if err := tx.PutRenewal(n); err != nil {
@@ -86,6 +95,17 @@ func (p *pass) note(ctx context.Context, n *registry.Renewal, set func(*registry
 		p.session.FollowRenewal(tx, *n)
 		return nil
 	})
+}
+
+// always is for a note that needs nothing to be so.
+func always(registry.Reader, registry.Renewal) (bool, error) { return true, nil }
+
+// onAll returns a check that every node has a record.
+func (p *pass) onAll(record int64) func(registry.Reader, registry.Renewal) (bool, error) {
+	return func(tx registry.Reader, _ registry.Renewal) (bool, error) {
+		nodes, err := registry.NodesWithout(tx, record, p.now)
+		return len(nodes) == 0, err
+	}
 }
 
 // without returns the nodes that may lack a record.
@@ -132,8 +152,8 @@ func (p *pass) load(ctx context.Context, n *registry.Renewal) error {
 		p.report.wait(&p.report.Wait, *n, "%v", &registry.NotLoadedError{Key: n.Successor, Nodes: waiting})
 		return nil
 	}
-	err = p.note(ctx, n, func(n *registry.Renewal) { n.LoadedAt = p.now })
-	if err == nil {
+	err = p.note(ctx, n, p.onAll(n.Staged), func(n *registry.Renewal) { n.LoadedAt = p.now })
+	if err == nil && !n.LoadedAt.IsZero() {
 		p.report.done(*n, "every node has %s", n.Successor)
 	}
 	return err
@@ -214,8 +234,8 @@ func (p *pass) everywhere(ctx context.Context, n *registry.Renewal) error {
 			n.Successor, strings.Join(waiting, ", "), n.Replaces)
 		return nil
 	}
-	err = p.note(ctx, n, func(n *registry.Renewal) { n.Everywhere = p.now })
-	if err == nil {
+	err = p.note(ctx, n, p.onAll(n.Activated), func(n *registry.Renewal) { n.Everywhere = p.now })
+	if err == nil && !n.Everywhere.IsZero() {
 		p.report.done(*n, "every node uses %s", n.Successor)
 	}
 	return err

@@ -82,6 +82,7 @@ func TestNobodyCounts(t *testing.T) {
 	hours(5*24, false)
 	n := h.wantStep(second, registry.RenewalTold)
 	h.must(only(renewal.New(h.anna).Sent(t.Context(), renewal.Name{ID: n.ID})))
+	h.uses("one", second, "acme", lanes.In)
 	hours(24, false)
 	h.wantStep(second, registry.RenewalTold)
 	hours(4*24, true)

@@ -12,6 +12,7 @@ import (
 	"io"
 	"math/big"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,8 @@ type company struct {
 	schedule   *renewal.Scheduler
 	made       int
 	tokens     map[string]string // of people
+	traced     func(string)      // is told each statement of a change before it; may be nil
+	batches    int64             // of uses of keys
 }
 
 // onBoth runs a test on each database.
@@ -58,11 +61,16 @@ func newCompany(t testing.TB, address string) *company {
 // openCompany is newCompany with options of the store, which the caller closes.
 func openCompany(t testing.TB, address string, o store.Options) *company {
 	t.Helper()
-	s, err := store.Open(t.Context(), address, o)
-	if err != nil {
-		t.Fatal(err)
-	}
 	h := &company{t: t, now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), tokens: map[string]string{}}
+	if o.Trace == nil {
+		o.Trace = func(statement string) {
+			if h.traced != nil {
+				h.traced(statement)
+			}
+		}
+	}
+	s, err := store.Open(t.Context(), address, o)
+	h.must(err)
 	h.Registry = &registry.Registry{Store: s, Now: func() time.Time { return h.now }}
 	h.schedule = &renewal.Scheduler{Registry: h.Registry, Holder: "one"}
 	root, err := rootkey.Generate()
@@ -298,4 +306,32 @@ func (h *company) head() (last int64) {
 		return err
 	}))
 	return last
+}
+
+// uses stores that a node has used a key now.
+func (h *company) uses(node, key, partner string, direction lanes.Direction) {
+	h.t.Helper()
+	h.batches++
+	h.must(h.Store.UsedKeys(h.t.Context(), lanes.KeyUses{
+		Node: node, Process: "p-" + node, Batch: h.batches, Seen: []lanes.KeySeen{{
+			KeyUse: lanes.KeyUse{Key: key, Partner: partner, Direction: direction},
+			Seen:   lanes.Seen{First: h.now, Last: h.now, Count: 1},
+		}},
+	}))
+}
+
+// hours lets hours pass, with a node that counts, and a pass in each.
+func (h *company) hours(n int) (last renewal.Report) {
+	h.t.Helper()
+	for range n {
+		h.now = h.now.Add(time.Hour)
+		h.node("one", h.head())
+		last = h.pass()
+	}
+	return last
+}
+
+// told reports whether one of a list's texts contains a text.
+func told(list []renewal.Wait, text string) bool {
+	return slices.ContainsFunc(list, func(w renewal.Wait) bool { return strings.Contains(w.Text, text) })
 }

@@ -61,6 +61,9 @@ func (p *pass) due(ctx context.Context) error {
 		if open[c.ID] {
 			continue
 		}
+		if err := p.keepClaim(ctx); err != nil {
+			return err
+		}
 		if err := p.end(ctx, c, lanes); err != nil {
 			if ctx.Err() != nil || errors.Is(err, registry.ErrStore) {
 				return err

@@ -14,21 +14,26 @@ func (p *pass) quiet(ctx context.Context, n *registry.Renewal) error {
 	if n.Everywhere.IsZero() {
 		return nil
 	}
+	quiet := func(tx registry.Reader, n registry.Renewal) (bool, error) {
+		return isQuiet(tx, n, n.Replaces, p.now)
+	}
 	var is bool
 	err := p.session.View(ctx, func(tx registry.Reader) (err error) {
-		is, err = isQuiet(tx, *n, n.Replaces, p.now)
-		return err
+		if is, err = quiet(tx, *n); err != nil {
+			return err
+		}
+		return p.usesAhead(tx, *n)
 	})
 	if err != nil || is == !n.QuietAt.IsZero() {
 		return err
 	}
 	if !is {
-		err = p.note(ctx, n, func(n *registry.Renewal) { n.QuietAt = time.Time{} })
+		err = p.note(ctx, n, always, func(n *registry.Renewal) { n.QuietAt = time.Time{} })
 		p.report.wait(&p.report.Alarms, *n, "%s is used again", n.Replaces)
 		return err
 	}
-	err = p.note(ctx, n, func(n *registry.Renewal) { n.QuietAt = p.now })
-	if err == nil {
+	err = p.note(ctx, n, quiet, func(n *registry.Renewal) { n.QuietAt = p.now })
+	if err == nil && !n.QuietAt.IsZero() {
 		p.report.done(*n, "nobody has used %s for the days that the environment asks for", n.Replaces)
 	}
 	return err
@@ -53,6 +58,16 @@ func (p *pass) retire(ctx context.Context, n *registry.Renewal) error {
 		return nil
 	case policy != registry.RetireDo:
 		return nil
+	}
+	seen := false
+	err = p.session.View(ctx, func(tx registry.Reader) (err error) {
+		seen, err = registry.SeenInUse(tx, *n)
+		return err
+	})
+	if err != nil || !seen {
+		p.report.wait(&p.report.Wait, *n, "nobody uses %s, but %s was not seen in use either: a person decides "+
+			"whether the old one is retired", n.Replaces, n.Successor)
+		return err
 	}
 	err = p.change(ctx, n, func(tx registry.Tx, n *registry.Renewal) error {
 		is, err := isQuiet(tx, *n, n.Replaces, p.now)
@@ -101,7 +116,7 @@ func (p *pass) follow(ctx context.Context, n *registry.Renewal) error {
 	if err != nil || !ends {
 		return err
 	}
-	if err := p.note(ctx, n, func(*registry.Renewal) {}); err != nil {
+	if err := p.note(ctx, n, always, func(*registry.Renewal) {}); err != nil {
 		return err
 	}
 	if n.Step.Closed() {

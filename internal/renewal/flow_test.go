@@ -91,6 +91,7 @@ func TestTheirCertificateIsRenewed(t *testing.T) {
 		wantRefused(t, err, "may have ended its old key")
 		_, err = renewal.New(h.anna).Sent(ctx, renewal.Name{ID: n.ID})
 		h.must(err)
+		h.uses("one", second, "acme", lanes.In)
 		for range 5 * 24 * 2 {
 			h.now = h.now.Add(30 * time.Minute)
 			h.node("one", h.head())

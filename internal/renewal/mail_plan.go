@@ -19,26 +19,23 @@ func (p *pass) mail(ctx context.Context, n *registry.Renewal) error {
 	if n.Mail != nil {
 		return p.letters(ctx, *n)
 	}
-	swaps, err := p.swaps(ctx, *n)
-	if err != nil {
+	var may bool
+	var before string
+	err := p.session.View(ctx, func(tx registry.Reader) (err error) {
+		may, before, err = p.mayTell(tx, *n)
+		return err
+	})
+	if before != "" {
+		p.report.wait(&p.report.Wait, *n, "%s can't replace its key yet, because %s still counts: retire that one",
+			n.Partner, before)
+	}
+	if err != nil || !may {
 		return err
 	}
-	since := n.Everywhere
-	if swaps && since.IsZero() {
-		since = n.LoadedAt
-	}
-	if since.IsZero() || p.now.Before(since.Add(cmp.Or(p.Drain, DefaultDrain))) {
-		return nil
-	}
-	if swaps && n.Everywhere.IsZero() {
-		before, err := p.before(ctx, *n)
-		if err != nil || before != "" {
-			p.report.wait(&p.report.Wait, *n, "%s can't replace its key yet, because %s still counts: retire that one",
-				n.Partner, before)
-			return err
-		}
-	}
 	err = p.change(ctx, n, func(tx registry.Tx, n *registry.Renewal) error {
+		if may, _, err := p.mayTell(tx, *n); err != nil || !may {
+			return errors.Join(err, registry.ErrConflict)
+		}
 		env, err := tx.Environment(n.Partner, n.Environment)
 		if err != nil {
 			return err
@@ -149,21 +146,38 @@ func addLetters(tx registry.Tx, letters []registry.Mail) error {
 	return nil
 }
 
+// mayTell reports whether the partner may be told that its successor counts, and returns a certificate from
+// before that stands in the way: a message that is refused is sent once more, to one other key, so there must be no
+// third one.
+func (p *pass) mayTell(tx registry.Reader, n registry.Renewal) (may bool, before string, err error) {
+	swaps, err := swaps(tx, n)
+	if err != nil {
+		return false, "", err
+	}
+	since := n.Everywhere
+	if swaps && since.IsZero() {
+		since = n.LoadedAt
+	}
+	if n.Mail != nil || since.IsZero() || p.now.Before(since.Add(cmp.Or(p.Drain, DefaultDrain))) {
+		return false, "", nil
+	}
+	if swaps && n.Everywhere.IsZero() {
+		before, err = registry.Older(tx, n)
+	}
+	return err == nil && before == "", before, err
+}
+
 // swaps reports whether the partner of a renewal holds one certificate at a time, and may replace it when
 // it likes.
-func (p *pass) swaps(ctx context.Context, n registry.Renewal) (may bool, err error) {
-	err = p.session.View(ctx, func(tx registry.Reader) error {
-		env, err := tx.Environment(n.Partner, n.Environment)
-		if err != nil {
-			return err
-		}
-		prof, err := registry.LoadProfile(tx, n.Profile)
-		if err != nil {
-			return err
-		}
-		appointed, err := n.ByAppointment(tx)
-		may = env.SlotsOf(prof) == 1 && !appointed
-		return err
-	})
-	return may, err
+func swaps(tx registry.Reader, n registry.Renewal) (bool, error) {
+	env, err := tx.Environment(n.Partner, n.Environment)
+	if err != nil {
+		return false, err
+	}
+	prof, err := registry.LoadProfile(tx, n.Profile)
+	if err != nil {
+		return false, err
+	}
+	appointed, err := n.ByAppointment(tx)
+	return env.SlotsOf(prof) == 1 && !appointed, err
 }

@@ -95,8 +95,9 @@ func (r *Report) wait(to *[]Wait, n registry.Renewal, format string, args ...any
 	*to = append(*to, Wait{n.ID, n.Partner, fmt.Sprintf(format, args...)})
 }
 
-// claimed is how long a scheduler has the registry for itself.
-const claimed = 5 * time.Minute
+// claimed is how long a scheduler has the registry for itself, if it is not heard of. One that is killed holds
+// the others up for a tick.
+const claimed = Tick
 
 // task is the name of the claim.
 const task = "renewals"
