@@ -15,7 +15,10 @@ func newRetire() *cobra.Command {
 has replaced, that has expired, or that is not in use yet. The last one ends only with
 --last: after that, messages can no longer be sealed or opened in that lane. A key pair
 that all partners of a profile share can be retired when each of them has installed
-another.`,
+another.
+
+A partner may use its old certificate until it has the mail that confirms the new one.
+Before that mail is recorded as sent, say who has told you that they don't (--said).`,
 		Example: `  sealane retire c-7k2m4q6z3x --reason "it was replaced"
   sealane retire k-5n3w2p7r4t --last --reason "the contract ends"`,
 		Args: cobra.ExactArgs(1),
@@ -23,6 +26,7 @@ another.`,
 	flags := registryVerb(c)
 	asksWhy(c)
 	c.Flags().BoolVar(&in.Last, "last", false, "no other follows: end the lane")
+	c.Flags().StringVar(&in.Said, "said", "", "who at the partner has said that it is not used any more, and how")
 	input := func(_ *cobra.Command, args []string) (operation.Retirement, error) {
 		in.ID = args[0]
 		return in, nil

@@ -199,7 +199,7 @@ func TestLastToRetire(t *testing.T) {
 	second := h.letIn("acme", "STAG", made(t, fresh(t, "last to retire 2"), short), "")
 	third := h.letIn("acme", "STAG", made(t, fresh(t, "last to retire 3")), "")
 	h.must(h.anna.WithReason("it leaked").Revoke(t.Context(), third.ID))
-	retire := func() error { return h.anna.WithReason("it was replaced").Retire(t.Context(), first.ID, false) }
+	retire := func() error { return h.anna.WithReason("it was replaced").End(t.Context(), dropped(first.ID)) }
 	staged, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG",
 		Data: made(t, fresh(t, "last to retire 4"))})
 	h.must(err)

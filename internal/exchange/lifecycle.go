@@ -133,6 +133,21 @@ func inUse(tx registry.Reader, but registry.Certificate) ([]registry.Certificate
 // followed, or that has expired. With last it ends the lane: of the partner's certificates all
 // are retired.
 func (e Exchange) Retire(ctx context.Context, id string, last bool) error {
+	return e.End(ctx, Ending{ID: id, Last: last})
+}
+
+// Ending is the end of the use of a key.
+type Ending struct {
+	ID   string `json:"id"`
+	Last bool   `json:"last,omitempty"` // no other follows: the lane ends
+	// Said is the partner's word that it does not use its certificate any more: who, how. It is needed before the
+	// mail about the next one was sent.
+	Said string `json:"said,omitempty"`
+}
+
+// End is Retire with the partner's word.
+func (e Exchange) End(ctx context.Context, in Ending) error {
+	id, last := in.ID, in.Last
 	if IsKeyPair(id) {
 		return e.session.MovePair(ctx, id, registry.Retired, last)
 	}
@@ -156,7 +171,14 @@ func (e Exchange) Retire(ctx context.Context, id string, last bool) error {
 				return err
 			}
 		}
-		entry.After = ended
+		if !last {
+			if err := e.session.MayEndTheirs(tx, c, in.Said); err != nil {
+				return err
+			}
+		}
+		if entry.After = ended; in.Said != "" {
+			entry.After = map[string]any{"ended": ended, "said": in.Said}
+		}
 		return nil
 	})
 }

@@ -1,8 +1,6 @@
 package exchange
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,24 +32,15 @@ type renewing struct {
 	// request is that of an order which waits for a second person; it may be empty.
 	request string
 	seen    bool                 // the successor was seen in use
+	late    time.Time            // when the old one was last used since the successor is active; zero: it was not
+	older   string               // theirs: a certificate that counts from before both; it may be empty
 	after   registry.Certificate // of the successor, if there is one
 }
 
-// NextInRenewal returns what comes next in a renewal, and the nodes that may not have its last change.
-func NextInRenewal(tx registry.Reader, n registry.Renewal, now time.Time) (next Next, nodes []string, err error) {
-	next = Next{Text: "nothing is left to do", Waits: WaitsForNobody}
-	if n.Step.Closed() {
-		return next, nil, nil
-	}
-	r := renewing{Renewal: n, tx: tx, now: now}
-	if err := r.read(now); err != nil {
-		return next, nil, err
-	}
-	if n.Hold != nil {
-		text := fmt.Sprintf("%s holds it (%s): nothing moves until the hold ends", n.Hold.By, n.Hold.Reason)
-		return Next{text, r.act(registry.ActionRenewalHold), WaitsForUs}, r.nodes, nil
-	}
-	return r.next(), r.nodes, nil
+// blocked reports whether the partner holds one certificate, and can't be told that it can replace it while an older
+// one counts.
+func (r *renewing) blocked() bool {
+	return r.Mail == nil && r.Activated == 0 && !r.LoadedAt.IsZero() && !r.appointed && r.env.SlotsOf(r.prof) == 1
 }
 
 func (r *renewing) read(now time.Time) (err error) {
@@ -94,9 +83,18 @@ func (r *renewing) read(now time.Time) (err error) {
 			return err
 		}
 	}
-	if r.order == nil && r.Activated == 0 && r.env.ApprovalsNeeded() > 1 {
-		if r.request, err = r.openOrder(now); err != nil {
+	if r.older, err = registry.Older(r.tx, r.Renewal); err != nil {
+		return err
+	}
+	if r.Activated != 0 {
+		uses, err := r.tx.KeyUsage(r.Replaces, r.Partner)
+		if err != nil {
 			return err
+		}
+		for _, u := range uses {
+			if u.Last.After(r.ActivatedAt) && u.Last.After(r.late) {
+				r.late = u.Last
+			}
 		}
 	}
 	if r.Step == registry.RenewalQuiet {
@@ -266,19 +264,6 @@ func (r *renewing) nextToOrder() Next {
 	return Next{text, advice, WaitsForUs}
 }
 
-// openOrder returns the request that waits for a second person to agree to an order, or "".
-func (r *renewing) openOrder(now time.Time) (string, error) {
-	requests, _, err := registry.Readable(r.tx.Requests(registry.RequestQuery{
-		States: []registry.RequestState{registry.RequestOpen}, Page: all,
-	}))
-	for _, one := range requests {
-		if one.Subject == "renewal/"+r.ID && one.Action == registry.ActionRenewalOrder && now.Before(one.Ends) {
-			return one.ID, err
-		}
-	}
-	return "", err
-}
-
 func nodeList(nodes []string) string {
 	const most = 5
 	more := ""
@@ -315,8 +300,8 @@ func (r *renewing) nextAfter() Next {
 		return r.nextMail()
 	case r.Step == registry.RenewalQuiet && !r.seen && r.Partner != "":
 		return Next{
-			fmt.Sprintf("nobody uses %s, but %s was not seen in use either: ask %s whether they use it, and retire %s "+
-				"then", r.Replaces, r.Successor, r.Partner, r.Replaces),
+			fmt.Sprintf("nobody uses %s, but %s was not seen in use either: ask %s whether they use it, and retire "+
+				"%s then", r.Replaces, r.Successor, r.Partner, r.Replaces),
 			r.on(r.Replaces, r.retire(), registry.Reason), WaitsForUs,
 		}
 	case r.Step == registry.RenewalQuiet && r.env.Rotation.RetireAs() == registry.RetireDo && r.Partner != "":
@@ -329,10 +314,11 @@ func (r *renewing) nextAfter() Next {
 	if due := r.after.Due(r.env.Rotation); !r.now.Before(due) { // no other renewal of the leg begins meanwhile
 		return NextOfDue(r.Owner, r.Partner, r.Environment, due)
 	}
-	return Next{
-		Text:  fmt.Sprintf("%s still counts until nobody uses it", r.Replaces),
-		Waits: WaitsForNobody,
+	text := fmt.Sprintf("%s still counts until nobody uses it", r.Replaces)
+	if !r.late.IsZero() {
+		text += "; it was last used on " + r.late.Format(time.DateOnly)
 	}
+	return Next{Text: text, Waits: WaitsForNobody}
 }
 
 func (r *renewing) retire() registry.Action {
@@ -340,40 +326,4 @@ func (r *renewing) retire() registry.Action {
 		return registry.ActionKeyRetire
 	}
 	return registry.ActionExchangeRetire
-}
-
-// inRenewals sets what comes next for the keys of a partner's open renewals in an environment. Where no
-// key is active, that is what is said first.
-func inRenewals(tx registry.Reader, p registry.Partner, environment string, list []Standing, now time.Time) error {
-	for _, owner := range []registry.Owner{registry.Ours, registry.Theirs} {
-		active := func(s Standing) bool { return s.Owner == owner && s.State == registry.Active }
-		if !slices.ContainsFunc(list, active) {
-			continue
-		}
-		leg := registry.Leg{Owner: owner, Partner: p.ID, Profile: p.Profile, Environment: environment}
-		n, err := tx.OpenRenewal(leg)
-		var next Next
-		if err == nil {
-			next, _, err = NextInRenewal(tx, n, now)
-		}
-		if _, damaged := errors.AsType[*registry.DamagedRow](err); damaged || errors.Is(err, registry.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if n.Revoked != 0 && n.Successor == "" { // that no key is active says more
-			continue
-		}
-		about := n.Replaces
-		if n.Successor != "" && (n.Activated == 0 || next.Advice.Action == registry.ActionRenewalMail) {
-			about = n.Successor
-		}
-		for i := range list {
-			if s := &list[i]; cmp.Or(s.KeyPair, s.Certificate) == about && s.Alarm == nil && s.Damaged == "" {
-				s.Next = next
-			}
-		}
-	}
-	return nil
 }

@@ -285,7 +285,11 @@ func nextOfShared(tx registry.Reader, k registry.KeyPair, c registry.Certificate
 	case err != nil && !errors.Is(err, registry.ErrNotFound):
 		return Next{}, err
 	}
-	if due := c.Due(registry.Rotation{}); k.State == registry.Active && !now.Before(due) {
+	r, err := registry.RotationOf(tx, leg, k.ID)
+	if err != nil {
+		return Next{}, err
+	}
+	if due := c.Due(r); k.State == registry.Active && !now.Before(due) {
 		return NextOfDue(registry.Ours, "", k.Environment, due), nil
 	}
 	return Next{Text: "offer its certificate to each partner", Waits: WaitsForNobody}, nil

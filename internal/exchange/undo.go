@@ -172,7 +172,7 @@ func (e Exchange) undoPair(ctx context.Context, of Target) (state registry.State
 		}
 		entry.Partner, entry.Environment, entry.Before = k.Partner, k.Environment, k
 		switch k.State {
-		case registry.Retired:
+		case registry.Retired, registry.Expired:
 			err = e.undoRetired(tx, &k)
 		case registry.Active:
 			err = e.undoInstalled(tx, entry, &k, cmp.Or(of.Partner, k.Partner))

@@ -93,7 +93,7 @@ func TestUndoOfACertificate(t *testing.T) {
 
 		second := h.letIn("acme", "PROD", made(t, fresh(t, "undo 2"), signsToo), "")
 		h.notUndone(t, c.ID, "", "is retiring: there is no step")
-		h.must(h.anna.WithReason("it was replaced").Retire(ctx, c.ID, false))
+		h.must(h.anna.WithReason("it was replaced").End(ctx, dropped(c.ID)))
 		h.wantLane("acme", "PROD", " active; ")
 		h.undone(c.ID, "", registry.Retiring)
 		h.wantLane("acme", "PROD", " active;  retiring; ")
@@ -180,15 +180,15 @@ func TestRetiredCertificatesThatStay(t *testing.T) {
 	for _, name := range []string{"pile 0", "pile 1", "pile 2", "pile 3", "pile 4", "undo 1"} {
 		in = append(in, h.letIn("acme", "PROD", made(t, fresh(t, name), signsToo), ""))
 		if n := len(in); n == 2 || n == 4 { // four stay in use
-			h.must(h.anna.WithReason("it was replaced").Retire(ctx, in[n-2].ID, false))
+			h.must(h.anna.WithReason("it was replaced").End(ctx, dropped(in[n-2].ID)))
 		}
 	}
 	h.notUndone(t, in[0].ID, "", "has 4 certificates in use in PROD already")
-	h.must(h.anna.WithReason("it was replaced").Retire(ctx, in[1].ID, false))
+	h.must(h.anna.WithReason("it was replaced").End(ctx, dropped(in[1].ID)))
 	h.must(only(h.anna.WithReason("of another product").BlockKeys(ctx, [][]byte{in[2].SPKISHA256})))
 	h.notUndone(t, in[2].ID, "", "was blocked on")
 	h.undone(in[0].ID, "", registry.Retiring)
-	h.must(h.anna.WithReason("it was replaced").Retire(ctx, in[0].ID, false))
+	h.must(h.anna.WithReason("it was replaced").End(ctx, dropped(in[0].ID)))
 	h.now = in[0].NotAfter.Add(time.Second)
 	h.notUndone(t, in[0].ID, "", "has expired on")
 }
@@ -201,7 +201,7 @@ func TestRetiredCertificateComesBackSoonOnly(t *testing.T) {
 	day := func() { h.now = h.now.Add(24 * time.Hour) }
 	retire := func(c registry.Certificate) {
 		day()
-		h.must(h.anna.WithReason("it was replaced").Retire(t.Context(), c.ID, false))
+		h.must(h.anna.WithReason("it was replaced").End(t.Context(), dropped(c.ID)))
 		day()
 	}
 	first := h.letIn("acme", "PROD", made(t, fresh(t, "pile 0"), signsToo), "")
@@ -336,4 +336,9 @@ func TestRetiredPairsThatStay(t *testing.T) {
 	h.must(only(h.anna.WithReason("of another product").BlockKeys(ctx, [][]byte{pairs[0].SPKISHA256})))
 	h.notUndone(t, pairs[0].ID, "", "was blocked on")
 	h.undone(pairs[1].ID, "", registry.Retiring)
+}
+
+// dropped is the end of a certificate that the partner has said it does not use.
+func dropped(id string) exchange.Ending {
+	return exchange.Ending{ID: id, Said: "Eva Lind by telephone: they have dropped it"}
 }

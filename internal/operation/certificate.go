@@ -194,15 +194,12 @@ var (
 )
 
 // Retirement names a certificate or key pair that is retired.
-type Retirement struct {
-	ID   string `json:"id"`
-	Last bool   `json:"last,omitempty"` // no other follows: the lane ends
-}
+type Retirement = exchange.Ending
 
 // Retire ends the use of a certificate or key pair that another has replaced.
 var Retire = changing("Retire", registry.ActionExchangeRetire,
 	func(ctx context.Context, s *Session, in Retirement) (Step, error) {
-		if err := exchange.New(s.Session).Retire(ctx, in.ID, in.Last); err != nil {
+		if err := exchange.New(s.Session).End(ctx, in); err != nil {
 			return Step{}, err
 		}
 		return s.step(ctx, in.ID, "")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/sealane/sealane/internal/registry"
 )
@@ -64,6 +65,7 @@ func TestMovesOfKeyPairs(t *testing.T) {
 	ctx := t.Context()
 	back := map[registry.State][]registry.State{
 		registry.Active: {registry.Staged}, registry.Retired: {registry.Staged, registry.Retiring},
+		registry.Expired: {registry.Staged, registry.Retiring},
 	}
 	for _, from := range registry.States() {
 		for _, to := range registry.States() {
@@ -86,11 +88,12 @@ func TestMovesOfKeyPairs(t *testing.T) {
 	forward := map[registry.State][]registry.State{
 		registry.Active:      {registry.Staged, registry.Retiring},
 		registry.Retired:     inUse,
-		registry.Destroyed:   {registry.Retired, registry.Compromised},
+		registry.Destroyed:   {registry.Retired, registry.Expired, registry.Compromised},
 		registry.Compromised: inUse,
 	}
 	for to, allowed := range forward {
-		for _, from := range append(inUse, registry.Retired, registry.Compromised, registry.Destroyed) {
+		ended := []registry.State{registry.Retired, registry.Expired, registry.Compromised, registry.Destroyed}
+		for _, from := range slices.Concat(inUse, ended) {
 			id := string("k-" + from + "-" + to)
 			must(t, s.Change(ctx, registry.Entry{Action: registry.ActionBackup, Subject: "pair/" + id},
 				func(tx registry.Tx, _ *registry.Entry) error {
@@ -154,6 +157,7 @@ func pairNamed(t *testing.T, tx registry.Tx, id string, state registry.State) re
 	c := certificateIn(state)
 	sum := sha256.Sum256([]byte(id))
 	c.ID, c.Owner, c.KeyPair, c.SHA256, c.SPKISHA256 = "c-of-"+id, registry.Ours, id, sum[:], sum[:]
+	c.NotAfter = time.Now().AddDate(1, 0, 0)
 	must(t, tx.PutCertificate(&c))
 	k := registry.KeyPair{
 		ID: id, Profile: "riskos", Environment: "PROD", State: state, Certificate: c.ID,

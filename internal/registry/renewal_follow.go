@@ -258,7 +258,11 @@ func (f follower) deadlines(n *Renewal) error {
 	if err != nil {
 		return err
 	}
-	n.Due, n.RespondBy = c.Due(f.rotation(n.Leg)), c.EndOfUse().AddDate(0, 0, -RespondDays)
+	r, err := RotationOf(f.tx, n.Leg, n.Replaces)
+	if err != nil {
+		return err
+	}
+	n.Due, n.RespondBy = c.Due(r), c.EndOfUse().AddDate(0, 0, -RespondDays)
 	return nil
 }
 

@@ -102,6 +102,24 @@ func (r Rotation) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// RotationOf returns how a key of a leg changes. For a pair that partners share, it has the longest lead of their
+// environments, and else the defaults: one of them needs that time.
+func RotationOf(tx Reader, leg Leg, id string) (r Rotation, err error) {
+	if leg.Partner != "" {
+		env, err := tx.Environment(leg.Partner, leg.Environment)
+		return env.Rotation, err
+	}
+	k, err := tx.KeyPair(id)
+	if err != nil {
+		return r, err
+	}
+	all, _, err := Readable(tx.SharedRotations(k))
+	for _, one := range all {
+		r.Lead = max(r.Lead, one.LeadDays())
+	}
+	return r, err
+}
+
 // clone returns a copy that shares nothing with the rotation.
 func (r Rotation) clone() Rotation {
 	r.Window.Days, r.Window.Freezes = slices.Clone(r.Window.Days), slices.Clone(r.Window.Freezes)

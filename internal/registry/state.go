@@ -46,15 +46,19 @@ func States() []State {
 // InUse reports whether lanes have the key.
 func (s State) InUse() bool { return s == Staged || s == Active || s == Retiring }
 
+// Ended reports whether a key pair was retired, so that this can be undone, and the private key destroyed later.
+func (s State) Ended() bool { return s == Retired || s == Expired }
+
 // Open reports whether the exchange of a certificate is under way.
 func (s State) Open() bool { return s == Received || s == Matched || s == Approved }
 
 // pairMoves are the states of a key pair of ours that may follow another.
 var pairMoves = map[State][]State{
-	Staged:      {Active, Retired, Compromised},
-	Active:      {Retiring, Retired, Compromised},
-	Retiring:    {Active, Retired, Compromised},
+	Staged:      {Active, Retired, Compromised, Expired},
+	Active:      {Retiring, Retired, Compromised, Expired},
+	Retiring:    {Active, Retired, Compromised, Expired},
 	Retired:     {Destroyed},
+	Expired:     {Destroyed},
 	Compromised: {Destroyed},
 }
 
@@ -71,7 +75,9 @@ var certificateMoves = map[State][]State{
 
 // pairReturns and certificateReturns are the states that a step which is undone may lead back to.
 var (
-	pairReturns        = map[State][]State{Active: {Staged}, Retired: {Staged, Retiring}}
+	pairReturns = map[State][]State{
+		Active: {Staged}, Retired: {Staged, Retiring}, Expired: {Staged, Retiring},
+	}
 	certificateReturns = map[State][]State{
 		Active:  {Staged}, // its renewal is rolled back
 		Matched: {Received}, Approved: {Matched}, Staged: {Approved}, Rejected: {Received, Matched},
@@ -195,7 +201,7 @@ const DestroyAfter = 30
 
 func (s *Session) mayDestroy(k KeyPair) error {
 	first := k.Changed.AddDate(0, 0, DestroyAfter)
-	if k.State == Retired && s.registry.now().Before(first) {
+	if k.State.Ended() && s.registry.now().Before(first) {
 		return Refuse("key pair %s was retired on %s: its private key can be destroyed from %s on, because a "+
 			"late message "+
 			"may need it; a key that others have seen is revoked first", k.ID, k.Changed.Format(time.DateOnly),
@@ -242,7 +248,7 @@ func (s *Session) ReturnPair(tx Tx, k *KeyPair, to State) error {
 	if err := c.NotBlocked(tx); err != nil {
 		return fmt.Errorf("key pair %s: %w", k.ID, err)
 	}
-	if k.State == Retired && k.Partner != "" {
+	if k.State.Ended() && k.Partner != "" {
 		if err := s.MayStage(tx, k.leg(), k.ID); err != nil {
 			return err
 		}
@@ -316,7 +322,18 @@ func (s *Session) retireActive(tx Tx, next KeyPair) error {
 	return nil
 }
 
+// movePair changes the state of a key pair of ours. One that is retired after the end of its certificate has
+// expired: that is what the books have, and nothing else is different.
 func (s *Session) movePair(tx Tx, k *KeyPair, to State) error {
+	if to == Retired {
+		c, err := tx.Certificate(k.Certificate)
+		if err != nil {
+			return err
+		}
+		if s.registry.now().After(c.NotAfter) {
+			to = Expired
+		}
+	}
 	if err := s.mayMove(tx, k.leg(), k.ID, to); err != nil {
 		return err
 	}

@@ -148,6 +148,9 @@ type Reader interface {
 	Unanswered(pair string, before time.Time, n int) ([]string, error)
 	// OfferedSince returns to how many partners a key pair was offered since a time.
 	OfferedSince(pair string, since time.Time) (int, error)
+	// SharedRotations returns the different rotations in the environments of partners who have confirmed a shared
+	// key pair.
+	SharedRotations(k KeyPair) ([]Rotation, error)
 	// Relying returns at most n partners for whom a shared key pair is the active one, see PairsFor,
 	// or the only one that is not staged.
 	Relying(k KeyPair, n int) ([]string, error)

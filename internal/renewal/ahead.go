@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -38,16 +39,30 @@ func (p *pass) clockAhead(ctx context.Context, n *registry.Renewal) error {
 	})
 }
 
-// usesAhead has an alarm for a node that has counted a use of the old key by a clock that is ahead. Until that
-// time, the key is not quiet.
-func (p *pass) usesAhead(tx registry.Reader, n registry.Renewal) error {
+// lateUses warns where the partner uses the old key although it knows that the new one counts: the overlap goes on.
+// It has an alarm for a node that has counted a use by a clock that is ahead: until that time, the key is not quiet.
+func (p *pass) lateUses(tx registry.Reader, n registry.Renewal) error {
 	uses, err := tx.KeyUsage(n.Replaces, n.Partner)
+	var last time.Time
 	for _, u := range uses {
 		if u.Last.After(p.now.Add(ahead)) {
-			p.report.wait(&p.report.Alarms, n, "node %s has counted a use of %s at %s, which is in the future: look at "+
-				"its clock; until then nobody knows whether the key is used", u.Node, n.Replaces,
+			p.report.wait(&p.report.Alarms, n, "node %s has counted a use of %s at %s, which is in the future: look "+
+				"at its clock; until then nobody knows whether the key is used", u.Node, n.Replaces,
 				u.Last.Format(time.RFC3339))
+		} else if u.Direction == lanes.In && u.Last.After(last) {
+			last = u.Last
 		}
+	}
+	knows := n.Everywhere
+	if n.Owner == registry.Theirs {
+		if n.Mail == nil || n.Mail.Sent.IsZero() {
+			return err
+		}
+		knows = n.Mail.Sent
+	}
+	if last.After(knows) {
+		p.report.wait(&p.report.Wait, n, "%s is still used, last at %s: it counts until nobody uses it", n.Replaces,
+			last.Format(time.RFC3339))
 	}
 	return err
 }

@@ -106,9 +106,9 @@ func TestAskedInTheTransaction(t *testing.T) {
 	address := "sqlite:" + filepath.Join(t.TempDir(), "r.db")
 	h := newCompany(t, address)
 	_, second := h.renewed(registry.Rotation{Slots: 2})
-	beside, err := store.Open(t.Context(), address, store.Options{})
+	other, err := store.Open(t.Context(), address, store.Options{})
 	h.must(err)
-	t.Cleanup(func() { beside.Close() })
+	t.Cleanup(func() { other.Close() })
 	h.must(h.order(renewal.Name{ID: second}, time.Time{}))
 	h.node("one", h.head())
 	record, changes := h.renewal(second).Activated-1, 0
@@ -117,7 +117,7 @@ func TestAskedInTheTransaction(t *testing.T) {
 			return
 		}
 		if changes++; changes == 3 { // those before claim the pass, and note that it watches
-			_, err := beside.ReportNode(t.Context(), lanes.Node{
+			_, err := other.ReportNode(t.Context(), lanes.Node{
 				Name: "late", Process: "late", Record: record, Started: h.now, At: h.now, Counted: h.now,
 				Serves: h.now.Add(time.Hour),
 			}, false)

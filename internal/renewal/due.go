@@ -22,6 +22,7 @@ func (p *pass) due(ctx context.Context) error {
 	var page []registry.Certificate
 	var damaged registry.DamagedRows
 	lanes, open := laneRows{}, map[string]bool{} // the keys whose renewals are open
+	due := map[string]time.Time{}
 	err := p.session.View(ctx, func(tx registry.Reader) (err error) {
 		if page, damaged, err = registry.Readable(tx.Certificates(q)); err != nil {
 			return err
@@ -34,7 +35,14 @@ func (p *pass) due(ctx context.Context) error {
 			return err
 		}
 		for _, c := range page {
-			if _, env, _ := lanes.of(c.Partner, c.Environment); p.now.Before(c.Due(env.Rotation)) {
+			_, env, _ := lanes.of(c.Partner, c.Environment)
+			r := env.Rotation
+			if c.Partner == "" {
+				if r, err = registry.RotationOf(tx, legOf(c), c.KeyPair); err != nil {
+					return err
+				}
+			}
+			if due[c.ID] = c.Due(r); p.now.Before(due[c.ID]) {
 				continue
 			}
 			_, err := tx.OpenRenewal(legOf(c))
@@ -64,7 +72,7 @@ func (p *pass) due(ctx context.Context) error {
 		if err := p.keepClaim(ctx); err != nil {
 			return err
 		}
-		if err := p.end(ctx, c, lanes); err != nil {
+		if err := p.end(ctx, c, due[c.ID], lanes); err != nil {
 			if ctx.Err() != nil || errors.Is(err, registry.ErrStore) {
 				return err
 			}
@@ -119,9 +127,8 @@ func (l *laneRows) of(partner, environment string) (registry.Partner, registry.E
 }
 
 // end begins the renewal of an active key that is due, and asks for the contacts some time before.
-func (p *pass) end(ctx context.Context, c registry.Certificate, lanes laneRows) error {
+func (p *pass) end(ctx context.Context, c registry.Certificate, due time.Time, lanes laneRows) error {
 	partner, env, known := lanes.of(c.Partner, c.Environment)
-	due := c.Due(env.Rotation)
 	switch {
 	case !known:
 		return errors.New("the row of its partner or environment can't be read")

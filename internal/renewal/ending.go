@@ -22,7 +22,7 @@ func (p *pass) quiet(ctx context.Context, n *registry.Renewal) error {
 		if is, err = quiet(tx, *n); err != nil {
 			return err
 		}
-		return p.usesAhead(tx, *n)
+		return p.lateUses(tx, *n)
 	})
 	if err != nil || is == !n.QuietAt.IsZero() {
 		return err

@@ -39,9 +39,9 @@ type KeyUse struct {
 
 // Standings returns renewals with what comes next for each.
 func Standings(tx registry.Reader, list []registry.Renewal, now time.Time) ([]Standing, error) {
-	all := make([]Standing, len(list))
+	all, renewing := make([]Standing, len(list)), exchange.NewRenewing(tx, now)
 	for i, n := range list {
-		next, nodes, err := exchange.NextInRenewal(tx, n, now)
+		next, nodes, err := renewing.Next(n)
 		if row, damaged := errors.AsType[*registry.DamagedRow](err); damaged {
 			next, err = exchange.Next{Text: "restore the row: " + row.Error(), Waits: exchange.WaitsForUs}, nil
 		}

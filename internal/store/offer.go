@@ -107,8 +107,24 @@ func (t *tx) Relying(k registry.KeyPair, n int) ([]string, error) {
 	return texts(t, what, relying+without+" ORDER BY e.partner"+upTo, k.ID, k.Profile, k.Environment, n)
 }
 
+// rotations are those of environments, without what else these have.
+var rotations = selection[registry.Rotation]{
+	"SELECT DISTINCT e.rotation FROM " + ofSharing,
+	func(row scan) (r registry.Rotation, err error) {
+		err = row(documentInto[registry.Rotation]{&r})
+		return r, err
+	},
+}
+
+func (t *tx) SharedRotations(k registry.KeyPair) ([]registry.Rotation, error) {
+	what := fmt.Sprintf("rotations of those who share key pair %q", k.ID)
+	return list(t, what, rotations, "", k.ID, k.Profile, k.Environment)
+}
+
 // relying are the partners who have confirmed a shared pair.
-const relying = `SELECT e.partner FROM environment e JOIN partner w ON w.id = e.partner
+const relying = `SELECT e.partner FROM ` + ofSharing
+
+const ofSharing = `environment e JOIN partner w ON w.id = e.partner
 	JOIN offer o ON o.partner = e.partner AND o.key_pair = ? AND o.confirmed > 0
 	WHERE w.profile = ? AND w.archived < 0 AND e.name = ?`
 

@@ -43,7 +43,7 @@ func (q outsideQuery) statement(n lanes.Name) (written string, args []any) {
 const (
 	selectRetired = `SELECT id, profile, COALESCE(partner, ''), environment, key_id, spki_sha256, spki, sealed, body
 		FROM key_pair`
-	isRetired = "state || '' = 'retired' AND LENGTH(sealed) > 0 AND "
+	isRetired = "state || '' IN ('retired', 'expired') AND LENGTH(sealed) > 0 AND "
 )
 
 // A partner's own pairs and those that partners share are found by the same index, by a statement each.

@@ -109,7 +109,9 @@ func Look(ctx context.Context, v *registry.Viewer, q Query) (List, error) {
 				return err
 			}
 		}
-		l = &look{Query: q, tx: tx, now: v.Time(), listed: map[string]bool{}}
+		l = &look{
+			Query: q, tx: tx, now: v.Time(), listed: map[string]bool{}, renewing: exchange.NewRenewing(tx, v.Time()),
+		}
 		return l.all()
 	})
 	if err != nil {
@@ -121,11 +123,12 @@ func Look(ctx context.Context, v *registry.Viewer, q Query) (List, error) {
 // look is one call of Look.
 type look struct {
 	Query
-	tx     registry.Reader
-	now    time.Time
-	items  []Item
-	rest   []Rest
-	listed map[string]bool // what is in the list already
+	tx       registry.Reader
+	now      time.Time
+	items    []Item
+	rest     []Rest
+	listed   map[string]bool    // what is in the list already
+	renewing *exchange.Renewing // what comes next in renewals
 }
 
 func (l *look) all() error {

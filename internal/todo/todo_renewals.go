@@ -57,7 +57,7 @@ func (l *look) ofRenewal(n registry.Renewal) (Item, error) {
 
 // inRenewal completes an item with the renewal that it is about.
 func (l *look) inRenewal(i Item, n registry.Renewal) (Item, error) {
-	next, _, err := exchange.NextInRenewal(l.tx, n, l.now)
+	next, _, err := l.renewing.Next(n)
 	if err != nil {
 		return i, err
 	}
