@@ -24,7 +24,7 @@ type outcome struct {
 	opened []sealane.Message  // of the partner
 }
 
-// exchanges has the outcomes of all worlds: they follow from the keys that each side has alone.
+// exchanges has the outcomes of all worlds: they follow from what their names say alone.
 var exchanges outcomes
 
 type outcomes struct {
@@ -72,7 +72,7 @@ func (w *world) talk() {
 
 // exchange sends one message each way between two nodes.
 func (w *world) exchange(n *node, lane *sealane.Lane, p pnode) {
-	name := fmt.Sprint(w.prof, w.same, w.lane.Environment, w.side, laneText(lane),
+	name := fmt.Sprint(w.prof, w.same, w.lane.Environment, w.side, w.laneText(lane),
 		p.encrypts, p.verifies, p.signs, p.opens)
 	out := exchanges.of(name, func() outcome {
 		if w.side == sealane.ClientSide {
@@ -80,8 +80,8 @@ func (w *world) exchange(n *node, lane *sealane.Lane, p pnode) {
 		}
 		return asServer(w, lane, p)
 	})
-	if out.err != nil && w.mustWork(p) {
-		w.fail("node %s and %+v: %v\nits keys are %s", n.name, p, out.err, laneText(lane))
+	if out.err != nil && w.mustWork(lane) {
+		w.fail("node %s and %+v: %v\nits keys are %s", n.name, p, out.err, w.laneText(lane))
 	}
 	keys := n.snap.Keys(w.lane)
 	for _, by := range out.sealed {
@@ -102,10 +102,18 @@ func (w *world) exchange(n *node, lane *sealane.Lane, p pnode) {
 	}
 }
 
-// mustWork reports whether a message with a node of the partner must not fail.
-func (w *world) mustWork(pnode) bool {
+// mustWork reports whether a message on a lane must not fail.
+func (w *world) mustWork(l *sealane.Lane) bool {
+	for _, k := range slices.Concat(l.Ours(), l.Theirs()) {
+		if k.State == keyring.Active && w.ends(k) {
+			return false // nothing is sealed with it any more
+		}
+	}
 	return w.partner.conforms() && len(w.bad) == 0 && !w.expired
 }
+
+// ends reports whether a certificate has ended, and the time is over in which that is only a warning.
+func (w *world) ends(k keyring.KeyInfo) bool { return w.now.After(k.NotAfter.AddDate(0, 0, 14)) }
 
 // idOf returns what the registry calls a key.
 func (w *world) idOf(k keyring.KeyInfo) string { return w.ids[numberOf(k)] }
@@ -117,12 +125,23 @@ func (n *node) used(k keyring.KeyInfo) {
 	}
 }
 
-// laneText says which keys a lane has, in which states.
-func laneText(l *sealane.Lane) string {
+// laneText says all on which messages depend: which keys a lane has, in which states, which of their
+// certificates end later than how many others, and which have ended.
+func (w *world) laneText(l *sealane.Lane) string {
 	var out strings.Builder
 	for _, keys := range [][]keyring.KeyInfo{l.Ours(), l.Theirs()} {
 		for _, k := range keys {
-			fmt.Fprintf(&out, "%d %s, ", numberOf(k), k.State)
+			later := 0
+			for _, other := range keys {
+				if k.NotAfter.After(other.NotAfter) {
+					later++
+				}
+			}
+			fmt.Fprintf(&out, "%d %s later than %d", numberOf(k), k.State, later)
+			if w.ends(k) {
+				out.WriteString(" ended")
+			}
+			out.WriteString(", ")
 		}
 		out.WriteString("| ")
 	}

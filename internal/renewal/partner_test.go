@@ -109,7 +109,7 @@ func (w *world) partnerSays(rt *rapid.T) {
 // partnerMakes makes the next key of the partner, and sends its certificate.
 func (w *world) partnerMakes(rt *rapid.T) {
 	p := w.partner
-	if p.next != 0 || !w.has(registry.Theirs) || !p.acts(rt) {
+	if p.next != 0 || !w.mayMake(registry.Theirs) || !p.acts(rt) {
 		skip()
 	}
 	p.next, p.nextID, p.left, p.kept = w.key(registry.Theirs), "", true, false

@@ -14,7 +14,7 @@ import (
 )
 
 func (w *world) renewOurs(rt *rapid.T) {
-	if len(w.inState(registry.Ours, registry.Staged)) > 0 || w.keys[registry.Ours] > 60 || !w.has(registry.Ours) {
+	if len(w.inState(registry.Ours, registry.Staged)) > 0 || !w.mayMake(registry.Ours) {
 		skip()
 	}
 	key := w.key(registry.Ours)

@@ -37,7 +37,8 @@ type world struct {
 	lane   lanes.Name
 	prof   string
 	owners []registry.Owner // those who have keys: both, or only the receiver where nothing is signed
-	same   bool             // all key IDs are the same
+	same   bool             // all key IDs of one size are the same
+	small  int              // how many keys of a side have 2048 bits; those that follow have 4096
 	side   sealane.Side
 	prod   bool // two people decide
 	rot    registry.Rotation
@@ -120,6 +121,10 @@ func newWorld(t testing.TB, rt *rapid.T) *world {
 	w.side = rapid.SampledFrom([]sealane.Side{sealane.ServerSide, sealane.ClientSide}).Draw(rt, "side")
 	w.prof = rapid.SampledFrom([]string{"riskos", "riskos", "rdx"}).Draw(rt, "profile")
 	w.same = rapid.Bool().Draw(rt, "same key ID")
+	w.small = 1000
+	if rapid.IntRange(0, proof(1000, 9)).Draw(rt, "size") == 1 { // it takes long to make such keys
+		w.small = rapid.IntRange(1, 3).Draw(rt, "keys of 2048 bits")
+	}
 	w.lane = lanes.Name{Partner: "acme", Environment: "DEV"}
 	if w.prod {
 		w.lane.Environment = "PROD"
@@ -197,10 +202,11 @@ func (w *world) keyID(key int) string {
 	if w.prof == "riskos" {
 		return fmt.Sprint(key)
 	}
+	bits := bitsOf(key)
 	if w.same {
 		key = 0
 	}
-	return fmt.Sprintf("%08xdadc1234b704c1f2-PKE-ACS-Client-2048SHA2-%s", key, w.lane.Environment)
+	return fmt.Sprintf("%08xdadc1234b704c1f2-PKE-ACS-Client-%dSHA2-%s", key, bits, w.lane.Environment)
 }
 
 // names stores the key ID of a key, which both sides must know before its first use, unless messages have none.
@@ -216,10 +222,29 @@ func (w *world) names(key int) error {
 // key returns the number of a new key of a side. Worlds share their keys, because it takes long to make them.
 func (w *world) key(owner registry.Owner) int {
 	w.keys[owner]++
+	key := w.keys[owner]
 	if owner == registry.Theirs {
-		return 1000 + w.keys[owner]
+		key += 1000
 	}
-	return w.keys[owner]
+	if w.keys[owner] > w.small {
+		key += large
+	}
+	return key
+}
+
+// large is from where on the numbers are those of keys of 4096 bits.
+const large = 10_000
+
+func bitsOf(key int) int {
+	if key > large {
+		return 4096
+	}
+	return 2048
+}
+
+// mayMake reports whether a side may make another key. There are few large ones.
+func (w *world) mayMake(owner registry.Owner) bool {
+	return w.has(owner) && w.keys[owner] < min(60, w.small+4)
 }
 
 func (w *world) private(key int) *rsa.PrivateKey { return keyOf(w.t, key) }
@@ -228,7 +253,7 @@ func (w *world) private(key int) *rsa.PrivateKey { return keyOf(w.t, key) }
 var numbers sync.Map
 
 func keyOf(t testing.TB, key int) *rsa.PrivateKey {
-	k := testkey.RSA(t, fmt.Sprintf("property %d", key), 2048)
+	k := testkey.RSA(t, fmt.Sprintf("property %d", key), bitsOf(key))
 	numbers.Store(k.N.Bits()[0], key)
 	return k
 }
