@@ -127,13 +127,16 @@ func dieOf(err error) {
 	}
 }
 
+// databases return the address of a new one.
+var databases = map[string]func(testing.TB) string{
+	"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "registry.db") },
+	"postgres": pgtest.URL,
+}
+
 // onBothKilled runs a test on each database, more often in the long form. It must kill at least so often.
 func onBothKilled(t *testing.T, test func(h *company, at string) (kills int), least int) {
 	t.Parallel()
-	for name, address := range map[string]func(testing.TB) string{
-		"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "registry.db") },
-		"postgres": pgtest.URL,
-	} {
+	for name, address := range databases {
 		for range proof(1, 3) {
 			t.Run(name, func(t *testing.T) {
 				at := address(t)

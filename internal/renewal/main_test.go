@@ -11,6 +11,9 @@ func TestMain(m *testing.M) {
 	if address := os.Getenv("SEALANE_CRASH"); address != "" {
 		crashChild(address)
 	}
+	if words := os.Getenv("SEALANE_CRASH_MAIL"); words != "" {
+		mailCrashChild(words)
+	}
 	code := m.Run()
 	pgtest.Stop()
 	os.Exit(code)

@@ -255,7 +255,7 @@ func (o *Outbox) send(ctx context.Context, m *registry.Mail, s *Sent) (away bool
 	case notify.Unknown:
 		s.Uncertain++
 		if m.Uncertain++; m.Uncertain > 1 {
-			return true, o.end(ctx, m, registry.MailUnknown, registry.NoticeUnknown)
+			return true, o.unsendable(ctx, m, registry.MailUnknown, s)
 		}
 		m.State, m.Next = registry.MailUncertain, now.Add(uncertainly)
 	default:
