@@ -47,14 +47,15 @@ func (c *Config) here(database, installation string) (armed, error) {
 	if err != nil {
 		return armed{}, err
 	}
-	if c.Mail == nil {
-		return armed{}, errors.New("no mail server is configured: give mail in the notification file")
+	a := armed{Host: host, Database: withoutPassword(database), Installation: installation}
+	switch {
+	case c.Mail != nil:
+		a.From = c.Mail.From
+		a.Bounces, _ = c.Mail.sender()
+	case c.Webhook == nil:
+		return armed{}, errors.New("no mail server and no webhook is configured: give one in the notification file")
 	}
-	sender, _ := c.Mail.sender()
-	return armed{
-		Host: host, Database: withoutPassword(database), Installation: installation, From: c.Mail.From,
-		Bounces: sender,
-	}, nil
+	return a, nil
 }
 
 // withoutPassword returns the name of a database without the password that a URL may have.

@@ -103,6 +103,8 @@ type Mail struct {
 	Partner     string `json:"partner,omitempty"`     // empty: it is to our own people
 	Environment string `json:"environment,omitempty"` // of a letter
 	To          string `json:"to"`
+	// From is the sender that the partner was told; empty: the configuration's.
+	From string `json:"from,omitempty"`
 	// About is the identity of the certificate, key pair or renewal of a letter.
 	About string    `json:"about,omitempty"`
 	State MailState `json:"state"`

@@ -77,6 +77,14 @@ func (p *pass) letters(ctx context.Context, n registry.Renewal) error {
 			return err
 		}
 		to = mailTo(env)
+		failed, err := lettersFailed(tx, to, func(to string) string { return letterKey(n, to) })
+		if err != nil {
+			return err
+		}
+		if failed {
+			p.report.wait(&p.report.Alarms, n, "the mail that confirms %s has reached no contact of %s in %s: name "+
+				"another contact, or send it and record that", n.Successor, n.Partner, n.Environment)
+		}
 		missing, err = unplanned(tx, to, registry.Mail{
 			Kind: kind, Partner: n.Partner, Environment: n.Environment, About: n.ID,
 			State: registry.MailPlanned, Next: p.now, Planned: p.now,
@@ -109,6 +117,17 @@ func (p *pass) letters(ctx context.Context, n registry.Renewal) error {
 // letterKey returns the key of the mail that confirms a successor to one recipient.
 func letterKey(n registry.Renewal, to string) string {
 	return "confirm " + n.Mail.ID + " " + strings.ToLower(to)
+}
+
+// lettersFailed reports whether the letters to all recipients have ended, and none was accepted.
+func lettersFailed(tx registry.Reader, to []string, key func(to string) string) (bool, error) {
+	for _, address := range to {
+		there, _, err := registry.Readable(tx.Mails(registry.MailQuery{Key: key(address)}))
+		if err != nil || len(there) == 0 || !there[0].State.Ended() || there[0].State == registry.MailAccepted {
+			return false, err
+		}
+	}
+	return len(to) > 0, nil
 }
 
 // unplanned returns the letters to some recipients that are not in the outbox yet.

@@ -158,7 +158,7 @@ func (n noticed) toPartner(p *plan, kind registry.NoticeKind, day int, now time.
 			level = i + 1
 		}
 	}
-	to, failed := n.recipients(level)
+	to, failed := n.recipients(level, kind, day)
 	for _, address := range to {
 		n.add(p, kind, day, address)
 	}
@@ -183,9 +183,9 @@ func (n noticed) toPartner(p *plan, kind registry.NoticeKind, day int, now time.
 }
 
 // recipients returns the addresses of a partner's contacts at a level of escalation, each once, and reports
-// whether mails to one of them came back in this round. Those are left out, and the next role takes its
-// place.
-func (n noticed) recipients(level int) (to []string, failed bool) {
+// whether this notice was refused for one of them. Those are left out, and the next role takes its
+// place. The next notice tries the address again: the server may have been wrong, or not the address.
+func (n noticed) recipients(level int, kind registry.NoticeKind, day int) (to []string, failed bool) {
 	roles := []registry.ContactRole{registry.Primary, registry.Alternate, registry.Support}
 	for i, role := range roles {
 		if i > level && len(to) > 0 {
@@ -195,7 +195,7 @@ func (n noticed) recipients(level int) (to []string, failed bool) {
 			if c.Role != role || c.Email == "" {
 				continue
 			}
-			if n.refused(c.Email) {
+			if n.refused(c.Email, kind, day) {
 				failed = true
 				continue
 			}
@@ -207,10 +207,11 @@ func (n noticed) recipients(level int) (to []string, failed bool) {
 	return to, failed
 }
 
-// refused reports whether a mail to an address was refused for good, or came back, in this round.
-func (n noticed) refused(address string) bool {
+// refused reports whether the notice of a day to an address was refused for good, or came back.
+func (n noticed) refused(address string, kind registry.NoticeKind, day int) bool {
 	return slices.ContainsFunc(n.there, func(o registry.Notice) bool {
-		return o.Outcome == registry.NoticeRefused && o.Round == n.env.ContactRound && strings.EqualFold(o.To, address)
+		return o.Outcome == registry.NoticeRefused && o.Kind == kind && o.Days == day &&
+			o.Round == n.env.ContactRound && strings.EqualFold(o.To, address)
 	})
 }
 

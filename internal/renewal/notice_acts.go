@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,12 +80,18 @@ func (r Renewals) SendLetter(ctx context.Context, in SendLetter) (planned []regi
 				Then(registry.Advice{Action: registry.ActionContactSet, Partner: partner, Environment: c.Environment})
 		}
 		now := r.session.Time()
+		key := func(to string) string {
+			return strings.Join([]string{string(in.Kind), c.ID, partner, strings.ToLower(to)}, " ")
+		}
+		for _, address := range to {
+			if err := forgetFailed(tx, key(address)); err != nil {
+				return err
+			}
+		}
 		planned, err = unplanned(tx, to, registry.Mail{
 			Kind: in.Kind, Partner: partner, Environment: c.Environment, About: c.ID,
 			State: registry.MailPlanned, Next: now, Planned: now,
-		}, func(to string) string {
-			return strings.Join([]string{string(in.Kind), c.ID, partner, strings.ToLower(to)}, " ")
-		})
+		}, key)
 		if err != nil {
 			return err
 		}
@@ -95,6 +102,16 @@ func (r Renewals) SendLetter(ctx context.Context, in SendLetter) (planned []regi
 		return tx.AddMails(planned)
 	})
 	return planned, err
+}
+
+// forgetFailed lets a letter be planned again that has not arrived.
+func forgetFailed(tx registry.Tx, key string) error {
+	there, _, err := registry.Readable(tx.Mails(registry.MailQuery{Key: key}))
+	if err != nil || len(there) == 0 || !there[0].State.Ended() || there[0].State == registry.MailAccepted {
+		return err
+	}
+	there[0].Key = ""
+	return tx.PutMail(&there[0])
 }
 
 // letterOf returns the certificate of a letter, if the letter can be about it.
@@ -170,8 +187,14 @@ func Bounce(ctx context.Context, s *registry.Session, b notify.Bounce) (out Boun
 		if err != nil {
 			return err
 		}
+		notices = slices.DeleteFunc(notices, func(n registry.Notice) bool {
+			return n.Outcome == registry.NoticeWithdrawn
+		})
 		for i := range notices {
 			notices[i].Outcome = registry.NoticeRefused
+		}
+		if err := untold(tx, s, m); err != nil {
+			return err
 		}
 		out.Mail = m
 		entry.After = map[string]any{"mail": m, "status": b.Status}

@@ -57,7 +57,7 @@ func TestSharedConsultant(t *testing.T) {
 	dev := lanes.Name{Partner: "acme", Environment: "DEV"}
 	h.must(h.agreed(h.anna, func(s *registry.Session) error {
 		return s.AddEnvironment(t.Context(), registry.Environment{
-			Partner: "acme", Name: "DEV", Sealing: sealane.SealingRequired,
+			Partner: "acme", Name: "DEV", Sealing: sealane.SealingRequired, MailFrom: "keys@us.example",
 		})
 	}))
 	h.must(exchange.New(h.anna).Activate(t.Context(), h.approved(dev, h.certificate(2048, 75))))
@@ -171,5 +171,76 @@ func TestBounce(t *testing.T) {
 	p.want(p.came(end), "74 "+alternate+" send, "+operations+" escalation")
 	if out, err = renewal.Bounce(t.Context(), program, report); err != nil || !out.Ignored {
 		t.Errorf("a second report: %+v, %v", out, err)
+	}
+}
+
+// An address that is named twice has one mail, and one damaged mail holds no other up.
+func TestOperationsTwice(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, h *company) {
+		id := h.sealed("acme", "SANDBOX", 76)
+		p := h.sends(t, smtptest.New(t, smtptest.Options{}))
+		h.schedule.Operations = []string{operations, operations, "Operations@company.example"}
+		h.schedule.Summary = true
+		end := h.endOf(id)
+		h.now = registry.DaysBefore(end, 20)
+		p.tick()
+		p.want(p.came(end), "20 "+primary+" send, "+operations+" escalation, "+operations+" summary")
+	})
+}
+
+// Each primary contact has the mail that confirms a certificate, unless it is no contact any more. If all of them
+// come back, the partner was not told.
+func TestConfirmingLetters(t *testing.T) {
+	t.Parallel()
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/registry.db")
+	lane := lanes.Name{Partner: "acme", Environment: "SANDBOX"}
+	first := h.sealed("acme", "SANDBOX", 76)
+	for _, email := range []string{"second@acme.example", "third@acme.example"} {
+		h.must(h.anna.SetContact(t.Context(), lane, registry.Contact{
+			Role: registry.Primary, Name: "B", Email: email,
+		}))
+	}
+	p := h.sends(t, smtptest.New(t, smtptest.Options{}))
+	next := h.approved(lane, h.certificate(2048, 700))
+	h.must(h.agreed(h.anna, func(s *registry.Session) error {
+		return s.ChangeEnvironment(t.Context(), registry.Environment{Partner: "acme", Name: "SANDBOX"},
+			func(env *registry.Environment) error { env.Rotation.Slots = 2; return nil })
+	}))
+	p.node("gw-1", p.head())
+	h.must(h.order(renewal.Name{ID: next}, time.Time{}))
+	ordered := func(minutes int) {
+		h.now = h.now.Add(time.Duration(minutes) * time.Minute)
+		p.node("gw-1", p.head())
+		p.pass()
+	}
+	for range 4 {
+		ordered(6)
+	}
+	h.must(h.anna.RemoveContact(t.Context(), lane, registry.ContactName{Email: "third@acme.example"}))
+	p.tick()
+	p.want(p.came(h.now), "0 "+primary+" in use, second@acme.example in use")
+	n := h.renewal(first)
+	if n.Mail.Sent.IsZero() || len(n.Mail.To) != 2 {
+		t.Errorf("%+v", n.Mail)
+	}
+	for i, to := range []string{primary, "second@acme.example"} {
+		var mail registry.Mail
+		h.must(h.Store.View(t.Context(), func(tx registry.Reader) error {
+			all, err := tx.Mails(registry.MailQuery{To: to})
+			mail = all[len(all)-1]
+			return err
+		}))
+		_, err := renewal.Bounce(t.Context(), h.Program(), notify.Bounce{
+			Tag: mail.ID, Recipient: to, Permanent: true, Status: "5.1.1",
+		})
+		h.must(err)
+		if n = h.renewal(first); n.Mail.Sent.IsZero() != (i == 1) {
+			t.Errorf("after %d mails came back: %+v", i+1, n.Mail)
+		}
+	}
+	report, _ := p.tick()
+	if !strings.Contains(fmt.Sprint(report.Alarms), "has reached no contact") {
+		t.Errorf("%+v", report.Alarms)
 	}
 }

@@ -10,7 +10,7 @@ import (
 // askContacts asks a partner's contacts, some time before a certificate ends, whether they are still the
 // right ones. It has an alarm where there are none.
 func (p *pass) askContacts(ctx context.Context, c registry.Certificate, env registry.Environment) error {
-	to, _ := noticed{env: env}.recipients(0)
+	to, _ := noticed{env: env}.recipients(0, registry.NoticeContacts, contactsDay)
 	if len(to) == 0 {
 		p.report.wait(&p.report.Alarms, registry.Renewal{Leg: registry.Leg{Partner: c.Partner}},
 			"%s has no contact in %s, and certificate %s ends in %d days", c.Partner, c.Environment, c.ID,

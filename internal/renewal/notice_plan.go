@@ -53,22 +53,34 @@ func (p *pass) notices(ctx context.Context) error {
 	}
 }
 
-// ourPeople returns the addresses of our own people: those that the configuration names, or else the
-// operators'.
+// ourPeople returns the addresses of our own people, each once.
 func (p *pass) ourPeople(ctx context.Context) (to []string, err error) {
-	if len(p.Operations) > 0 {
-		return p.Operations, nil
-	}
 	err = p.session.View(ctx, func(tx registry.Reader) error {
-		people, _, err := registry.Readable(tx.People())
-		for _, one := range people {
-			if one.Revoked.IsZero() && slices.Contains(one.Roles, registry.Operator) && one.Email != "" {
-				to = append(to, one.Email)
-			}
-		}
+		to, err = ourPeople(tx, p.Operations)
 		return err
 	})
 	return to, err
+}
+
+// ourPeople returns the addresses that the configuration names or, if it names none, the operators'.
+func ourPeople(tx registry.Reader, named []string) (to []string, err error) {
+	if len(named) == 0 {
+		people, _, err := registry.Readable(tx.People())
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range people {
+			if one.Revoked.IsZero() && slices.Contains(one.Roles, registry.Operator) && one.Email != "" {
+				named = append(named, one.Email)
+			}
+		}
+	}
+	for _, address := range named {
+		if !slices.ContainsFunc(to, func(o string) bool { return strings.EqualFold(o, address) }) {
+			to = append(to, address)
+		}
+	}
+	return to, nil
 }
 
 // noticeWork plans the notices of some renewals in one transaction.
@@ -205,13 +217,18 @@ func (w *noticeWork) store() error {
 	var fresh []registry.Mail
 	for i := range w.added {
 		n := &w.added[i]
-		key := mailKey(n.Kind, n.Partner, n.To)
+		_, env, _ := w.lanes.of(n.Partner, n.Environment)
+		from := ""
+		if n.Kind.ToPartner() {
+			from = env.MailFrom
+		}
+		key := mailKey(n.Kind, n.Partner, n.To, from)
 		m := mails[key]
 		if m == nil || m.count == maxNoticed {
 			m = &openMail{id: registry.NewMailID()}
 			mails[key] = m
 			about := registry.Mail{ID: m.id, Kind: n.Kind, To: n.To, State: registry.MailPlanned, Next: w.now,
-				Planned: w.now}
+				Planned: w.now, From: from}
 			if n.Kind.ToPartner() {
 				about.Partner = n.Partner
 			}
@@ -230,12 +247,12 @@ type openMail struct {
 }
 
 // mailKey tells the mails apart that notices are collected in: no mail has those of two partners, but for
-// our own people.
-func mailKey(kind registry.NoticeKind, partner, to string) string {
+// our own people, and none those of two senders.
+func mailKey(kind registry.NoticeKind, partner, to, from string) string {
 	if !kind.ToPartner() {
 		partner = ""
 	}
-	return string(kind) + "\n" + partner + "\n" + strings.ToLower(to)
+	return string(kind) + "\n" + partner + "\n" + strings.ToLower(to) + "\n" + from
 }
 
 // mails returns the mails to the recipients that are not being sent.
@@ -257,7 +274,7 @@ func (w *noticeWork) mails() (map[string]*openMail, error) {
 		if err != nil {
 			return nil, err
 		}
-		open[mailKey(m.Kind, m.Partner, m.To)] = &openMail{m.ID, len(notices)}
+		open[mailKey(m.Kind, m.Partner, m.To, m.From)] = &openMail{m.ID, len(notices)}
 	}
 	return open, err
 }
@@ -275,7 +292,7 @@ func (w *noticeWork) withdraw() error {
 	}
 	for _, id := range mails {
 		m, err := w.tx.Mail(id)
-		if err != nil && !errors.Is(err, registry.ErrNotFound) {
+		if missing(err) != nil {
 			return err
 		}
 		if m.State == registry.MailSending || m.State == registry.MailUncertain { // the recipient may have it
@@ -296,7 +313,7 @@ func (w *noticeWork) withdraw() error {
 // withdrawEmpty withdraws a mail of notices of which none waits, and reports whether it is withdrawn.
 func withdrawEmpty(tx registry.Tx, id string, now time.Time) (bool, error) {
 	m, err := tx.Mail(id)
-	if errors.Is(err, registry.ErrNotFound) {
+	if err != nil && missing(err) == nil {
 		return true, nil
 	}
 	if err != nil || m.State == registry.MailSending || m.State == registry.MailUncertain || m.Key != "" {
@@ -309,6 +326,20 @@ func withdrawEmpty(tx registry.Tx, id string, now time.Time) (bool, error) {
 	}
 	m.State, m.Ended = registry.MailWithdrawn, now
 	return true, tx.PutMail(&m)
+}
+
+// withdrawRest withdraws the notices in a mail that have nobody to go to, or nothing to say.
+func withdrawRest(tx registry.Tx, mail string) error {
+	notices, _, err := registry.Readable(tx.NoticesOf(mail))
+	if err != nil {
+		return err
+	}
+	notices = slices.DeleteFunc(notices, func(n registry.Notice) bool { return n.Outcome != "" })
+	for i := range notices {
+		notices[i].Outcome = registry.NoticeWithdrawn
+		notices[i].Why = "the recipient is no contact any more, or its rows can't be read"
+	}
+	return tx.PutNotices(notices)
 }
 
 func (w *noticeWork) alarm(n registry.Renewal, format string, args ...any) {

@@ -55,7 +55,11 @@ func Explain(ctx context.Context, v *registry.Viewer, in WhyOf, operations []str
 		if err != nil {
 			return explainWithout(tx, in, &out, err)
 		}
-		w := noticeWork{now: in.At, ours: operations}
+		ours, err := ourPeople(tx, operations)
+		if err != nil {
+			return err
+		}
+		w := noticeWork{now: in.At, ours: ours}
 		return w.explain(tx, n, &out)
 	})
 	return out, err

@@ -46,7 +46,9 @@ type Sent struct {
 }
 
 const (
-	claimedMail = 10 * time.Minute // that a program has for one mail
+	claimedMail = 30 * time.Minute // that a program has for one mail
+	attemptTime = 20 * time.Minute // that an attempt may take: less than that
+	sendTime    = time.Minute      // after which a call takes no other mail
 	sendAtOnce  = 200              // mails of one call
 	waitsLong   = 26 * time.Hour   // after which a mail that waits is an alarm
 	uncertainly = 5 * time.Minute  // before a mail is sent once more
@@ -63,8 +65,9 @@ const (
 func (o *Outbox) Send(ctx context.Context) (s Sent, err error) {
 	s.Waiting = map[string]int{}
 	armed := o.armed(ctx)
+	began := o.Registry.Time()
 	for range sendAtOnce {
-		if armed != nil {
+		if armed != nil || o.Registry.Time().Sub(began) > sendTime {
 			break
 		}
 		m, ends, err := o.claim(ctx, &s)
@@ -144,15 +147,10 @@ func (o *Outbox) stage(name string) {
 
 // unsendable ends a mail that can't be sent, or of which nobody knows whether it has arrived.
 func (o *Outbox) unsendable(ctx context.Context, m *registry.Mail, ends registry.MailState, s *Sent) error {
-	outcome := registry.NoticeUnknown
-	if ends == registry.MailRefused {
-		outcome = registry.NoticeRefused
-		s.Refused++
-	}
 	var alarms Report
 	alarms.wait(&s.Alarms, registry.Renewal{Leg: registry.Leg{Partner: m.Partner}}, "the mail %s to %s is %s: %s",
 		m.ID, m.To, ends, m.Words)
-	return o.end(ctx, m, ends, outcome)
+	return o.end(ctx, m, ends, registry.NoticeUnknown) // the address may be right
 }
 
 // claim takes the next mail that is due, and renders it. It returns nil if there is none, and the state in
@@ -167,7 +165,11 @@ func (o *Outbox) claim(ctx context.Context, s *Sent) (claimed *registry.Mail, en
 			return err
 		}
 		for _, m := range due {
-			if !o.can(m) {
+			if !o.can(m) { // others must not wait behind it
+				m.Next = now.Add(time.Hour)
+				if err := tx.PutMail(&m); err != nil {
+					return err
+				}
 				continue
 			}
 			ready, as, err := o.take(tx, &m, now)
@@ -284,8 +286,11 @@ func backoff(attempts int) time.Duration {
 
 // transmit sends the bytes. Before the first of them it stores that it does so.
 func (o *Outbox) transmit(ctx context.Context, m *registry.Mail) notify.Result {
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
+	defer cancel()
 	sending := func(ctx context.Context) error {
 		o.stage("sending")
+		m.Next = o.Registry.Time().Add(claimedMail)
 		err := o.Registry.Store.Update(ctx, func(tx registry.Tx) error {
 			m.State = registry.MailSending
 			return tx.PutMail(m)
@@ -299,7 +304,7 @@ func (o *Outbox) transmit(ctx context.Context, m *registry.Mail) notify.Result {
 	if err := sending(ctx); err != nil {
 		return notify.Result{State: notify.Deferred, Err: err}
 	}
-	if err := o.Hook.Post(ctx, m.ID, m.Planned, m.Data); err != nil {
+	if err := o.Hook.Post(ctx, m.ID, o.Registry.Time(), m.Data); err != nil {
 		result := notify.Result{State: notify.Deferred, Code: hookFailed, Err: err}
 		if o.Registry.Time().Sub(m.Planned) > hookDays {
 			result.State = notify.Refused

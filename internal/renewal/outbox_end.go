@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sealane/sealane/internal/registry"
@@ -46,8 +47,10 @@ func endMail(
 // lookAgain makes the renewals of some notices be looked at in the next pass.
 func lookAgain(tx registry.Tx, notices []registry.Notice, now time.Time) error {
 	var looks []registry.Look
+	seen := map[string]bool{}
 	for _, n := range notices {
-		if n.Renewal != "" {
+		if n.Renewal != "" && !seen[n.Renewal] {
+			seen[n.Renewal] = true
 			looks = append(looks, registry.Look{Renewal: n.Renewal, At: now})
 		}
 	}
@@ -62,7 +65,10 @@ func told(tx registry.Tx, s *registry.Session, m registry.Mail, notices []regist
 		}
 		r, err := tx.Renewal(n.Renewal)
 		if err != nil {
-			return err
+			if err := missing(err); err != nil {
+				return err
+			}
+			continue
 		}
 		r.Notices = append(slices.Clone(r.Notices), registry.RenewalNotice{
 			Kind: n.Kind, Days: n.Days, Round: n.Round, To: n.To, At: m.Ended, Mail: m.ID,
@@ -82,11 +88,42 @@ func told(tx registry.Tx, s *registry.Session, m registry.Mail, notices []regist
 		return nil
 	}
 	r, err := tx.Renewal(m.About)
-	if err != nil || r.Mail == nil || !r.Mail.Sent.IsZero() || !letterOfNow(r, m) {
-		return err
+	if err != nil || !letterOfNow(r, m) {
+		return missing(err)
 	}
 	mail := *r.Mail
-	mail.Sent, mail.SentBy, mail.To = m.Ended, s.Person().ID, []string{m.To}
+	if mail.Sent.IsZero() {
+		mail.Sent, mail.SentBy, mail.To = m.Ended, s.Person().ID, nil
+	}
+	mail.To = append(slices.Clone(mail.To), m.To)
+	r.Mail = &mail
+	s.FollowRenewal(tx, r)
+	return tx.PutRenewal(&r)
+}
+
+// missing returns an error, unless it says that a row is not there or can't be read: what has happened is noted
+// all the same.
+func missing(err error) error {
+	if _, damaged := errors.AsType[*registry.DamagedRow](err); damaged || errors.Is(err, registry.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// untold takes back that a mail has told a partner which has come back, unless another contact has one.
+func untold(tx registry.Tx, s *registry.Session, m registry.Mail) error {
+	if m.Kind != registry.LetterReady && m.Kind != registry.LetterInstalled {
+		return nil
+	}
+	r, err := tx.Renewal(m.About)
+	if err != nil || !letterOfNow(r, m) || r.Mail.Sent.IsZero() {
+		return missing(err)
+	}
+	mail := *r.Mail
+	mail.To = slices.DeleteFunc(slices.Clone(mail.To), func(to string) bool { return strings.EqualFold(to, m.To) })
+	if len(mail.To) == 0 {
+		mail.Sent, mail.SentBy = time.Time{}, ""
+	}
 	r.Mail = &mail
 	s.FollowRenewal(tx, r)
 	return tx.PutRenewal(&r)

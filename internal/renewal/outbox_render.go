@@ -26,8 +26,7 @@ func (o *Outbox) render(tx registry.Tx, m *registry.Mail, now time.Time) (still 
 		return false, err
 	}
 	if !still {
-		if m.Key == "" {
-			_, err = withdrawEmpty(tx, m.ID, now)
+		if err := withdrawRest(tx, m.ID); err != nil {
 			return false, err
 		}
 		m.State, m.Ended = registry.MailWithdrawn, now
@@ -84,11 +83,14 @@ func (r rendering) notices(m registry.Mail, f *notify.Facts) error {
 			continue
 		}
 		c, env, err := r.certificate(n)
-		if errors.Is(err, registry.ErrNotFound) {
+		if err != nil && missing(err) == nil { // the others are told
 			continue
 		}
 		if err != nil {
 			return err
+		}
+		if !isContact(env, m) {
+			continue
 		}
 		if len(f.Certificates) == 0 {
 			f.Environment, partner = n.Environment, n.Partner
@@ -108,6 +110,12 @@ func (r rendering) notices(m registry.Mail, f *notify.Facts) error {
 	p, err := r.Partner(partner)
 	f.Partner = p.Name
 	return err
+}
+
+// isContact reports whether the recipient of a mail to a partner is a contact of an environment still.
+func isContact(env registry.Environment, m registry.Mail) bool {
+	return m.Partner == "" || m.To == registry.ToWebhook ||
+		slices.ContainsFunc(env.Contacts, func(c registry.Contact) bool { return strings.EqualFold(c.Email, m.To) })
 }
 
 // addressed says from whom and to whom a mail to a partner is.
@@ -194,6 +202,9 @@ func (r rendering) letter(m registry.Mail, f *notify.Facts) (still bool, err err
 	if err != nil {
 		return false, err
 	}
+	if !isContact(env, m) {
+		return false, nil
+	}
 	f.Environment = m.Environment
 	r.addressed(env, m.To, f)
 	id := m.About
@@ -222,7 +233,8 @@ func (r rendering) letter(m registry.Mail, f *notify.Facts) (still bool, err err
 // letterOfNow reports whether a letter is about what its renewal is at: it was not rolled back, and no
 // person has sent the letter.
 func letterOfNow(n registry.Renewal, m registry.Mail) bool {
-	return n.Mail != nil && n.Mail.Sent.IsZero() && m.Key == letterKey(n, m.To)
+	return n.Mail != nil && m.Key == letterKey(n, m.To) &&
+		(n.Mail.Sent.IsZero() || n.Mail.SentBy == registry.RenewalProgram)
 }
 
 // write renders the message.

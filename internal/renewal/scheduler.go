@@ -151,15 +151,13 @@ func (s *Scheduler) Pass(ctx context.Context) (Report, error) {
 	if err := p.due(ctx); err != nil {
 		return report, err
 	}
-	if err := p.notices(ctx); err != nil {
-		return report, err
+	planned := errors.Join(p.notices(ctx), p.summaries(ctx))
+	if s.Outbox == nil {
+		return report, planned
 	}
-	if err := p.summaries(ctx); err != nil || s.Outbox == nil {
-		return report, err
-	}
-	sent, err := s.Outbox.Send(ctx)
+	sent, err := s.Outbox.Send(ctx) // what was planned before is sent all the same
 	report.Sent, report.Alarms = &sent, append(report.Alarms, sent.Alarms...)
-	if err != nil || sent.Stuck || s.Outbox.Config.Ping == "" {
+	if err = errors.Join(planned, err); err != nil || sent.Stuck || s.Outbox.Config.Ping == "" {
 		return report, err
 	}
 	if err := notify.Ping(ctx, s.Outbox.Config.Ping); err != nil {

@@ -31,6 +31,19 @@ func (p *pass) summaries(ctx context.Context) error {
 		if err != nil || missing == nil {
 			return err
 		}
+		earlier, _, err := registry.Readable(tx.Mails(registry.MailQuery{
+			Kinds:  []registry.NoticeKind{registry.NoticeSummary},
+			States: []registry.MailState{registry.MailPlanned, registry.MailDeferred},
+		}))
+		if err != nil {
+			return err
+		}
+		for _, m := range earlier { // they would say the same as this one
+			m.State, m.Ended = registry.MailWithdrawn, p.now
+			if err := tx.PutMail(&m); err != nil {
+				return err
+			}
+		}
 		return tx.AddMails(missing)
 	})
 	if err == nil {

@@ -189,8 +189,8 @@ func TestRefusedContact(t *testing.T) {
 		return nil
 	}}))
 	end := h.endOf(id)
-	p.want(p.until(end, 61), "75 "+alternate+" send, "+operations+" escalation") // the mail at 120 was refused
-	p.want(p.until(end, 50), "60 "+alternate+" send, "+operations+" escalation")
+	p.want(p.until(end, 61), "74 "+alternate+" send, "+operations+" escalation")
+	p.want(p.until(end, 50), "59 "+alternate+" send, "+operations+" escalation")
 	h.must(h.anna.SetContact(t.Context(), lane, registry.Contact{
 		Role: registry.Primary, Name: "New", Email: "new@acme.example",
 	}))
