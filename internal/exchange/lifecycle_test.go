@@ -118,7 +118,9 @@ func TestOverlapIsBounded(t *testing.T) {
 		!strings.Contains(said(err), "is in use") {
 		t.Errorf("the active one was retired: %v", err)
 	}
-	h.must(h.anna.WithReason("nothing comes under it").Retire(t.Context(), in[0].ID, false))
+	h.must(h.anna.WithReason("nothing comes under it").End(t.Context(), exchange.Ending{
+		ID: in[0].ID, Said: "Eva Lind by telephone: it is not used any more",
+	}))
 	h.must(h.anna.Activate(t.Context(), c.ID))
 	if err := h.lane("acme", "STAG").Ready(); err != nil {
 		t.Error(err)

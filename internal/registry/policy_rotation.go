@@ -21,8 +21,8 @@ func (s *Session) loosensRotation(tx Reader, before, after Environment) (why []s
 		why = append(why, fmt.Sprintf("the old key counts for %d days after the new one is active, not %d",
 			is.OverlapDays(), was.OverlapDays()))
 	}
-	for _, day := range was.NoticeSchedule() {
-		if day <= is.LeadDays() && !slices.Contains(is.NoticeSchedule(), day) {
+	for _, day := range was.NoticeSchedule()[1:] { // the first one is at the lead
+		if day < is.LeadDays() && !slices.Contains(is.NoticeSchedule(), day) {
 			why = append(why, fmt.Sprintf("nobody is told %d days before the end", day))
 		}
 	}

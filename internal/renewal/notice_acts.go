@@ -96,7 +96,7 @@ func (r Renewals) SendLetter(ctx context.Context, in SendLetter) (planned []regi
 			return err
 		}
 		if planned == nil {
-			return registry.Refuse("that letter is in the outbox for each contact already: see sealane notice list")
+			return registry.Refuse("that letter is in the outbox for each contact already")
 		}
 		entry.After = map[string]any{"letters": planned}
 		return tx.AddMails(planned)

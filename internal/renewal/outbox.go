@@ -132,7 +132,7 @@ func (o *Outbox) waiting(ctx context.Context, s *Sent, armed error) error {
 	case total > 0 && armed != nil:
 		alarms.wait(&s.Alarms, registry.Renewal{}, "mails wait (%d), and none is sent: %v", total, armed)
 	case s.Stuck:
-		alarms.wait(&s.Alarms, registry.Renewal{}, "mails wait (%d), the oldest since %s: see sealane notice list",
+		alarms.wait(&s.Alarms, registry.Renewal{}, "mails wait (%d), the oldest since %s",
 			total, s.Oldest.UTC().Format(time.DateTime))
 	}
 	return err

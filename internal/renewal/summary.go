@@ -88,6 +88,6 @@ func summary(tx registry.Reader, now time.Time) (lines []string, err error) {
 	for _, c := range mails {
 		waiting += c.Count
 	}
-	lines = append(lines, fmt.Sprintf("Mails that wait: %d.", waiting), "What needs somebody: sealane todo.")
+	lines = append(lines, fmt.Sprintf("Mails that wait: %d.", waiting), "The list of what needs somebody says more.")
 	return lines, err
 }
