@@ -47,7 +47,8 @@ CGO_ENABLED=0 GOARCH=386 go vet ./...
 keyfile='TestSearchIsBounded|TestSearchIsLinear'
 inspect='TestEveryForgedFaultIsNamed|TestFaultsSeenWithoutKeys|TestHostileSizes'
 inspect+='|TestNoFaultOnlyOfWhatOpens|TestNothingIsClaimedOfRepetition|TestStrictCodecRefusesEveryForgedFault'
-for name in ${keyfile//|/ } ${inspect//|/ }; do
+renewal='TestProperties|TestPropertiesWithoutAGuard'
+for name in ${keyfile//|/ } ${inspect//|/ } ${renewal//|/ }; do
 	if [ "$(git grep -hE "^func $name\(" -- '*_test.go' | wc -l)" != 1 ]; then
 		echo "test.sh: $name is not the name of exactly one test, so some would be skipped" >&2
 		exit 1
@@ -63,7 +64,7 @@ for module in . interop; do
 		go mod tidy -diff
 		go vet ./...
 		go tool staticcheck ./...
-		go test "${race[@]}" -count=1 -timeout 30m -skip "^(TestWycheproof.*|$keyfile|$inspect)\$" \
+		go test "${race[@]}" -count=1 -timeout 30m -skip "^(TestWycheproof.*|$keyfile|$inspect|$renewal)\$" \
 			-v ./... >"$log" 2>&1 || {
 			grep -aE '^(---|===|\s*--- FAIL|FAIL|panic|\s+\S+_test\.go)' "$log" |
 				grep -avE '^(=== (RUN|PAUSE|CONT)|--- PASS)' | tail -n 200
@@ -86,6 +87,7 @@ echo "== tests without the race detector, and the static build"
 	go test -count=1 -run TestNothingLeaks -v ./internal/libcrypto &&
 		go test -count=1 -run "^($keyfile)\$" -v ./keyfile &&
 		go test -count=1 -run "^($inspect)\$" -v ./internal/inspect &&
+		go test -count=1 -run "^($renewal)\$" -v ./internal/renewal &&
 		(cd interop && go test -count=1 -run '^TestWycheproof' -v .) &&
 		CGO_ENABLED=0 go test -count=1 -skip '^TestRealLibrary$' -v ./internal/libcrypto ./kms ./rsaengine &&
 		# On 386 lengths have 32 bits.
