@@ -17,8 +17,8 @@ func noticeBounce() *cobra.Command {
 		Short: "Take a report that a mail could not be delivered",
 		Long: `Bounce reads a report of a mail server that a mail was not delivered (RFC 3464), from a file or,
 with -, from standard input: so a mail server can pass it in a pipe. After a failure for good
-the address counts as one that no mail reaches, and the next contacts are told. A report of a
-delay changes nothing. It needs no token.`,
+the next contacts are told at once, and your own people; the next notice tries the address
+again. A report of a delay changes nothing. It needs no token.`,
 		Example: `  sealane notice bounce report.eml
   sealane notice bounce - < report.eml`,
 		Args: cobra.ExactArgs(1),

@@ -12,17 +12,16 @@ import (
 
 // Parts of notices and mails.
 type (
-	Mail           = registry.Mail
-	MailCount      = registry.MailCount
-	MailState      = registry.MailState
-	Notice         = registry.Notice
-	NoticeAck      = renewal.Ack
-	NoticeLetter   = renewal.SendLetter
-	NoticeWhy      = renewal.WhyOf
-	NoticeReason   = renewal.Explained
-	NoticeBounced  = renewal.Bounced
-	NoticeKind     = registry.NoticeKind
-	RenewalNotices = registry.RenewalNotice
+	Mail          = registry.Mail
+	MailCount     = registry.MailCount
+	MailState     = registry.MailState
+	Notice        = registry.Notice
+	NoticeAck     = renewal.Ack
+	NoticeLetter  = renewal.SendLetter
+	NoticeWhy     = renewal.WhyOf
+	NoticeReason  = renewal.Explained
+	NoticeBounced = renewal.Bounced
+	NoticeKind    = registry.NoticeKind
 )
 
 // NoticeQuery selects mails. Empty fields select all.

@@ -303,29 +303,29 @@ func (w *noticeWork) withdraw() error {
 		return err
 	}
 	for _, id := range mails {
-		if _, err := withdrawEmpty(w.tx, id, w.now); err != nil {
+		if err := withdrawEmpty(w.tx, id, w.now); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// withdrawEmpty withdraws a mail of notices of which none waits, and reports whether it is withdrawn.
-func withdrawEmpty(tx registry.Tx, id string, now time.Time) (bool, error) {
+// withdrawEmpty withdraws a mail of notices of which none waits.
+func withdrawEmpty(tx registry.Tx, id string, now time.Time) error {
 	m, err := tx.Mail(id)
-	if err != nil && missing(err) == nil {
-		return true, nil
+	if err != nil {
+		return missing(err)
 	}
-	if err != nil || m.State == registry.MailSending || m.State == registry.MailUncertain || m.Key != "" {
-		return false, err
+	if m.State == registry.MailSending || m.State == registry.MailUncertain || m.Key != "" {
+		return nil
 	}
 	notices, _, err := registry.Readable(tx.NoticesOf(id))
 	waits := func(n registry.Notice) bool { return n.Outcome == "" }
 	if err != nil || slices.ContainsFunc(notices, waits) || m.State.Ended() {
-		return false, err
+		return err
 	}
 	m.State, m.Ended = registry.MailWithdrawn, now
-	return true, tx.PutMail(&m)
+	return tx.PutMail(&m)
 }
 
 // withdrawRest withdraws the notices in a mail that have nobody to go to, or nothing to say.
