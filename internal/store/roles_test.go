@@ -101,6 +101,14 @@ func TestTwoRoles(t *testing.T) {
 
 	s := open(t, app)
 	changesAs(t, s)
+	for _, table := range tables(t, raw(t, as("sealane_owner", name))) {
+		var rows int
+		if err := raw(t, app).QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+table).Scan(&rows); err != nil {
+			t.Error(err)
+		} else if rows == 0 && table != "writer" && table != "node" { // locked, removed
+			t.Errorf("changesAs adds no row to %s", table)
+		}
+	}
 	for _, statement := range []string{
 		"UPDATE audit SET actor = 'nobody'", "DELETE FROM audit", "TRUNCATE audit", "DELETE FROM certificate",
 		"CREATE TABLE mine (id TEXT)", "ALTER TABLE partner ADD COLUMN mine TEXT", "DROP TABLE blocked",
@@ -157,10 +165,20 @@ func changesAs(t *testing.T, s *store.Store) {
 		n := registry.Renewal{ID: "n-1", Replaces: "c", Step: registry.RenewalDue, Created: noon, Leg: registry.Leg{
 			Owner: registry.Theirs, Partner: "acme", Profile: "riskos", Environment: "PROD",
 		}}
+		request := registry.Request{ID: "r", By: "eve", Created: noon, State: registry.RequestOpen}
 		_, first := tx.Claim("renewals", "one", noon, noon.Add(time.Minute))
 		_, again := tx.Claim("renewals", "one", noon, noon)
 		return errors.Join(first, again, tx.PutRenewal(&n), tx.PutRenewal(&n), tx.Observe(noon, time.Hour),
-			tx.Observe(noon, time.Hour))
+			tx.Observe(noon, time.Hour), tx.PutRequest(&request), tx.PutRequest(&request))
+	}
+	told := func(tx registry.Tx) error {
+		about := []registry.Notice{{Certificate: "c", Kind: registry.NoticeTheirs, Days: 60, To: "eve", Mail: "m"}}
+		mail := registry.Mail{ID: "m", Key: "m", To: "eve", State: registry.MailPlanned}
+		look := registry.Look{Renewal: "n-1"}
+		return errors.Join(tx.AddMails([]registry.Mail{mail}), tx.PutMail(pointer(tx.Mail("m"))), tx.PutNotices(about),
+			tx.PutNotices(about), tx.Looked([]registry.Look{look}), tx.Looked([]registry.Look{look}),
+			tx.PutEnvironment(pointer(tx.Environment("acme", "PROD"))), tx.Looked([]registry.Look{look}),
+			tx.SetInstallation("here", noon), tx.SetInstallation("there", noon))
 	}
 	node := lanes.Node{Name: "n", Process: "a", Ended: noon}
 	used := func() error {
@@ -173,8 +191,8 @@ func changesAs(t *testing.T, s *store.Store) {
 		return errors.Join(first, second, s.UsedAPIKeys(ctx, map[string]time.Time{"k": noon}), s.UsedKeys(ctx, uses),
 			s.UsedKeys(ctx, again), s.EndNode(ctx, node))
 	}
-	if err := errors.Join(anna.SetRoot(ctx, key, nil), change(everything), change(scheduled), used(),
-		change(removed)); err != nil {
+	if err := errors.Join(anna.SetRoot(ctx, key, nil), change(everything), change(scheduled), change(told),
+		used(), change(removed)); err != nil {
 		t.Fatal(err)
 	}
 	report, err := r.VerifyRows(ctx)
@@ -194,6 +212,27 @@ func changesAs(t *testing.T, s *store.Store) {
 	if err := s.Backup(ctx, t.TempDir()+"/backup"); err != nil {
 		t.Error(err)
 	}
+}
+
+// tables lists the tables of the role that is connected.
+func tables(t *testing.T, db *sql.DB) (names []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "SELECT tablename FROM pg_tables WHERE tableowner = current_user")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	if err := rows.Err(); err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	return names
 }
 
 func pointedTo[T any](row T, err error) T { return *pointer(row, err) }
