@@ -166,19 +166,29 @@ func TestOtherKeysOfThree(t *testing.T) {
 }
 
 // TestOtherKeysNewest: of two keys that the partner may still have, a message is encrypted again to the
-// newer one.
+// newer one: whose certificate began later or, where that is not known, ends later.
 func TestOtherKeysNewest(t *testing.T) {
 	now := time.Now()
-	key := func(id string, s keyring.State, days int) keyring.Key {
-		return keyring.Key{
-			State: s, ID: id, Public: &testkey.RSA(t, id, 2048).PublicKey, NotAfter: now.AddDate(0, 0, days),
+	key := func(id string, s keyring.State, began, ends int) keyring.Key {
+		k := keyring.Key{
+			State: s, ID: id, Public: &testkey.RSA(t, id, 2048).PublicKey, NotAfter: now.AddDate(0, 0, ends),
 		}
+		if began != 0 {
+			k.NotBefore = now.AddDate(0, 0, began)
+		}
+		return k
 	}
-	c := customerConfig(t)
-	c.Theirs = testlane.Ring(t, key("t-active", keyring.Active, 700), key("t-old", keyring.Retiring, 100),
-		key("t-newer", keyring.Retiring, 300))
-	other, found := testlane.New(t, c).OtherKeys(sealane.SealKeys{}, sealane.ErrDecryption)
-	if recipient, _ := other.Recipient(); !found || recipient.ID != "t-newer" {
-		t.Errorf("it is encrypted to %q, %v", recipient.ID, found)
+	for name, began := range map[string][2]int{"ends later": {0, 0}, "began later, and ends earlier": {-200, -600}} {
+		c := customerConfig(t)
+		newer, older := 300, 100
+		if began[0] != 0 {
+			newer, older = older, newer
+		}
+		c.Theirs = testlane.Ring(t, key("t-active", keyring.Active, -20, 700),
+			key("t-old", keyring.Retiring, began[1], older), key("t-newer", keyring.Retiring, began[0], newer))
+		other, found := testlane.New(t, c).OtherKeys(sealane.SealKeys{}, sealane.ErrDecryption)
+		if recipient, _ := other.Recipient(); !found || recipient.ID != "t-newer" {
+			t.Errorf("%s: it is encrypted to %q, %v", name, recipient.ID, found)
+		}
 	}
 }

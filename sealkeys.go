@@ -129,7 +129,7 @@ func (l *Lane) OtherKeys(keys SealKeys, refused profile.Outcome) (SealKeys, bool
 }
 
 // otherKey returns the key to try after the used one, in the order of their states, or nil. Of several
-// in one state it is the one whose certificate ends last, which is the newest.
+// in one state it is the newest.
 func otherKey[Header any](
 	l *Lane, keys []sealingKey[Header], used *keyring.Key, order ...keyring.State,
 ) *keyring.Key {
@@ -138,7 +138,7 @@ func otherKey[Header any](
 		for i := range keys {
 			k := keys[i].bare
 			if k.State == s && !k.Public.Equal(used.Public) && !l.ended(k) &&
-				(last == nil || k.NotAfter.After(last.NotAfter)) {
+				(last == nil || newer(k, last)) {
 				last = k
 			}
 		}
@@ -147,6 +147,11 @@ func otherKey[Header any](
 		}
 	}
 	return nil
+}
+
+// newer reports whether a key's certificate began after another's, or ends after it where both began together.
+func newer(k, than *keyring.Key) bool {
+	return cmp.Or(k.NotBefore.Compare(than.NotBefore), k.NotAfter.Compare(than.NotAfter)) > 0
 }
 
 // choose returns the keys with their headers. The signer is nil if messages are not signed.

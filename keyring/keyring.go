@@ -94,6 +94,9 @@ type Key struct {
 	// Certificate is kept for inventories. Sealing and opening need only its public key and its
 	// end: neither looks at its key usage or its issuer.
 	Certificate *x509.Certificate
+	// NotBefore is when the key's certificate begins. The default is Certificate's. Of several older
+	// keys, the one whose certificate began last is the newest.
+	NotBefore time.Time
 	// NotAfter is when the key's certificate ends. The default is Certificate's; a key without
 	// either has no end.
 	NotAfter time.Time
@@ -103,7 +106,7 @@ type Key struct {
 
 // Info describes the key without its private part.
 func (k Key) Info() KeyInfo {
-	return KeyInfo{k.ID, k.State, k.Use, clonePublic(k.Public), k.Certificate, k.NotAfter}
+	return KeyInfo{k.ID, k.State, k.Use, clonePublic(k.Public), k.Certificate, k.NotBefore, k.NotAfter}
 }
 
 // KeyInfo describes a key. It holds no private key, and may be logged.
@@ -113,6 +116,7 @@ type KeyInfo struct {
 	Use         Use               // what it is for
 	Public      *rsa.PublicKey    // a copy
 	Certificate *x509.Certificate // nil if the ring was made without one
+	NotBefore   time.Time         // when its certificate begins; zero if that is not known
 	NotAfter    time.Time         // when its certificate ends; zero if that is not known
 }
 
@@ -202,6 +206,9 @@ func (k *Key) complete() error {
 	}
 	if k.Certificate != nil {
 		sources = append(sources, k.Certificate.PublicKey)
+		if k.NotBefore.IsZero() {
+			k.NotBefore = k.Certificate.NotBefore
+		}
 		if k.NotAfter.IsZero() {
 			k.NotAfter = k.Certificate.NotAfter
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/big"
+	"time"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -74,13 +75,12 @@ func publicKeyOf(der []byte) []byte {
 // validityOf returns the validity of a certificate. It is zero if it can't be read.
 func validityOf(der []byte) (v Validity) {
 	p, ok := partsOf(der)
-	if !ok || !p.validity.SkipASN1(asn1.UTCTime) && !p.validity.SkipASN1(asn1.GeneralizedTime) {
-		return v
-	}
-	if p.validity.PeekASN1Tag(asn1.UTCTime) {
-		ok = p.validity.ReadASN1UTCTime(&v.NotAfter)
-	} else {
-		ok = p.validity.ReadASN1GeneralizedTime(&v.NotAfter)
+	for _, at := range []*time.Time{&v.NotBefore, &v.NotAfter} {
+		if p.validity.PeekASN1Tag(asn1.UTCTime) {
+			ok = ok && p.validity.ReadASN1UTCTime(at)
+		} else {
+			ok = ok && p.validity.ReadASN1GeneralizedTime(at)
+		}
 	}
 	if !ok {
 		return Validity{}

@@ -106,7 +106,7 @@ type laneKey struct {
 	id       string
 	state    keyring.State
 	spki     []byte
-	notAfter time.Time
+	validity Validity
 	*ownPair
 }
 
@@ -208,7 +208,7 @@ func (s *Snapshot) ourKeys(p *partnerEntry, entry *laneEntry) []laneKey {
 	}
 	keys := make([]laneKey, len(own))
 	for i, k := range own {
-		keys[i] = laneKey{k.row.KeyID, StateFor(pairs, i), k.row.SPKI, k.row.Certificate.NotAfter, k}
+		keys[i] = laneKey{k.row.KeyID, StateFor(pairs, i), k.row.SPKI, k.row.Certificate, k}
 	}
 	return keys
 }
@@ -216,7 +216,7 @@ func (s *Snapshot) ourKeys(p *partnerEntry, entry *laneEntry) []laneKey {
 func (entry *laneEntry) theirKeys() []laneKey {
 	keys := make([]laneKey, len(entry.theirs))
 	for i, c := range entry.theirs {
-		keys[i] = laneKey{c.KeyID, c.State, c.SPKI, c.Validity.NotAfter, nil}
+		keys[i] = laneKey{c.KeyID, c.State, c.SPKI, c.Validity, nil}
 	}
 	return keys
 }
@@ -233,7 +233,9 @@ func (s *Snapshot) ring(keys []laneKey) (*keyring.Ring, error) {
 		if err != nil {
 			return nil, err
 		}
-		ring[i] = keyring.Key{ID: k.id, State: k.state, Public: public, NotAfter: k.notAfter}
+		ring[i] = keyring.Key{
+			ID: k.id, State: k.state, Public: public, NotBefore: k.validity.NotBefore, NotAfter: k.validity.NotAfter,
+		}
 		if k.ownPair != nil {
 			ring[i].Private = &privateKey{public: public, pair: k.ownPair}
 		}

@@ -144,11 +144,12 @@ type KeyPair struct {
 	Certificate Validity
 }
 
-// Validity says which certificate it is among others of its owner, and until when it is valid. No message
-// depends on it: the certificate was checked before its key got into a lane.
+// Validity says which certificate it is among others of its owner, and when it is valid. The certificate was
+// checked before its key got into a lane.
 type Validity struct {
-	Serial   string // hexadecimal
-	NotAfter time.Time
+	Serial    string    // hexadecimal
+	NotBefore time.Time // zero if it is not known
+	NotAfter  time.Time
 }
 
 // OwnCertificate is a certificate of one of our key pairs.

@@ -186,7 +186,7 @@ func (c Certificate) same(as Certificate) bool {
 }
 
 func (v Validity) same(as Validity) bool {
-	return v.Serial == as.Serial && v.NotAfter.Equal(as.NotAfter)
+	return v.Serial == as.Serial && v.NotBefore.Equal(as.NotBefore) && v.NotAfter.Equal(as.NotAfter)
 }
 
 // carryPairs returns pairs with the private keys that were opened before. A private key belongs to

@@ -126,14 +126,14 @@ func (n *node) used(k keyring.KeyInfo) {
 }
 
 // laneText says all on which messages depend: which keys a lane has, in which states, which of their
-// certificates end later than how many others, and which have ended.
+// certificates begin later than how many others, and which have ended.
 func (w *world) laneText(l *sealane.Lane) string {
 	var out strings.Builder
 	for _, keys := range [][]keyring.KeyInfo{l.Ours(), l.Theirs()} {
 		for _, k := range keys {
 			later := 0
 			for _, other := range keys {
-				if k.NotAfter.After(other.NotAfter) {
+				if k.NotBefore.After(other.NotBefore) {
 					later++
 				}
 			}

@@ -264,17 +264,17 @@ func numberOf(k keyring.KeyInfo) int {
 	return key.(int)
 }
 
-// certificateOf makes a certificate for a key, for two years. That of a later key ends later, also where both are
-// made in the same second: of two older keys a client tries the one whose certificate ends last.
+// certificateOf makes a certificate for a key, for two years. That of a later key begins later, also where both
+// are made in the same second: of two older keys a client tries the one whose certificate began last.
 func (w *world) certificateOf(key int) []byte {
 	private := w.private(key)
+	begins := w.now.Add(-3*time.Hour + time.Duration(key%1000)*time.Second).Truncate(time.Second)
 	c := &x509.Certificate{
 		SerialNumber: big.NewInt(int64(1000 + key)),
 		Subject: pkix.Name{CommonName: "partner.example", Organization: []string{"Partner"},
 			OrganizationalUnit: []string{"Keys"}},
-		EmailAddresses: []string{"keys@partner.example"}, NotBefore: w.now.Add(-3 * time.Hour).Truncate(time.Second),
-		NotAfter: w.now.AddDate(2, 0, -1).Truncate(time.Second).Add(
-			time.Duration(key%1000) * time.Second),
+		EmailAddresses: []string{"keys@partner.example"}, NotBefore: begins,
+		NotAfter:              w.now.AddDate(2, 0, -1).Truncate(time.Second),
 		BasicConstraintsValid: true,
 		KeyUsage:              x509.KeyUsageKeyEncipherment | x509.KeyUsageDigitalSignature,
 	}

@@ -40,8 +40,8 @@ func TestLanes(t *testing.T) {
 					return "certificate " + fmt.Sprint(c.Partner, c.Environment, c.KeyID, c.State, string(c.SPKI))
 				}),
 				noted(&got, rows.OwnCertificates(), func(c lanes.OwnCertificate) string {
-					return fmt.Sprintf("own %q %s %s %s", c.Partner, c.KeyPair, c.Serial,
-						c.NotAfter.Format(time.DateTime))
+					return fmt.Sprintf("own %q %s %s %s to %s", c.Partner, c.KeyPair, c.Serial,
+						c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateTime))
 				}))
 		})
 		slices.Sort(got[0:3]) // of one kind, in no order
@@ -54,7 +54,8 @@ func TestLanes(t *testing.T) {
 			"environment third STAG third-STAG-account",
 			fmt.Sprintf("key used %x", sum("key used")[:2]), "pair shared \x00sealed shared",
 			"certificate acmePRODk2activespki of 3", "certificate thirdSTAGk3activespki of 5",
-			`own "" p2 0a0b 2026-04-13 12:00:00`, `own "acme" p1 0a0b 2026-03-14 12:00:00`,
+			`own "" p2 0a0b 2026-03-04 to 2026-04-13 12:00:00`,
+			`own "acme" p1 0a0b 2026-03-04 to 2026-03-14 12:00:00`,
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("lanes\n%q, want\n%q", got, want)

@@ -307,6 +307,7 @@ func (r laneRows) Certificates() iter.Seq2[lanes.Certificate, error] {
 var ownCertificates = laneQuery{
 	what: "certificate", table: "certificate",
 	selected: `SELECT id, COALESCE(partner, ''), key_pair, serial_number, not_after,
+		CASE WHEN listed = version THEN listed_not_before ELSE 0 END,
 		(SELECT t.id FROM certificate_text t WHERE t.id = certificate.id) FROM certificate`,
 	all: allInUse + " AND owner = 'ours' AND key_pair > ''", some: someInUse + " AND owner || '' = 'ours'",
 	partner: "partner", environment: "environment", shared: true,
@@ -316,11 +317,14 @@ var ownCertificates = laneQuery{
 
 func (r laneRows) OwnCertificates() iter.Seq2[lanes.OwnCertificate, error] {
 	return laneRow(r, ownCertificates, func(row scan, c *lanes.OwnCertificate) (string, error) {
-		var end any
+		var begin, end any
 		var whole string
-		err := row(loose{&c.ID}, loose{&c.Partner}, loose{&c.KeyPair}, loose{&c.Serial}, &end, loose{&whole})
+		err := row(loose{&c.ID}, loose{&c.Partner}, loose{&c.KeyPair}, loose{&c.Serial}, &end, &begin, loose{&whole})
 		micro, is := end.(int64)
 		c.NotAfter = time.UnixMicro(micro).UTC()
+		if began, known := begin.(int64); known && began > 0 {
+			c.NotBefore = time.UnixMicro(began).UTC()
+		}
 		switch {
 		case err != nil:
 		case !is:
