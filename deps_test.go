@@ -81,7 +81,8 @@ var imports = map[string][]string{
 		"internal/admission", "internal/unread", "internal/framing", "internal/loopback", "internal/secretplace"},
 
 	"internal/store/pgtest":        {},
-	"internal/notify/smtptest":     {"internal/notify"},
+	"internal/mailserver":          {},
+	"internal/notify/smtptest":     {"internal/notify", "internal/mailserver"},
 	"internal/sandbox/rdx":         {"internal/sandbox"},
 	"internal/sandbox/riskos":      {"internal/sandbox"},
 	"internal/sandbox/conformance": {"internal/sandbox"},

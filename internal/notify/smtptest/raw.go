@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/sealane/sealane/internal/mailserver"
 )
 
 // What a raw server does in the place of an answer, or after one.
@@ -36,7 +38,7 @@ func Raw(t testing.TB, answers Answers) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Address: l.Addr().String()}
+	s := &Server{Address: l.Addr().String(), Taken: &mailserver.Taken{}}
 	var running sync.WaitGroup
 	var mu sync.Mutex
 	open := map[net.Conn]bool{}
@@ -69,9 +71,7 @@ func Raw(t testing.TB, answers Answers) *Server {
 
 // converse answers the commands of a connection.
 func (s *Server) converse(c net.Conn, answers Answers) {
-	s.mu.Lock()
-	s.seen++
-	s.mu.Unlock()
+	s.Greeted()
 	r := bufio.NewReader(c)
 	if !answer(c, r, answers, "greeting") {
 		return
@@ -95,9 +95,7 @@ func (s *Server) converse(c net.Conn, answers Answers) {
 			if m.Data, err = body(r); err != nil {
 				return
 			}
-			s.mu.Lock()
-			s.mails = append(s.mails, m)
-			s.mu.Unlock()
+			s.Take(m)
 			if !answer(c, r, answers, ".") {
 				return
 			}

@@ -2,7 +2,6 @@
 package smtptest
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,21 +9,14 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
-	"io"
-	"log"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/emersion/go-sasl"
-	"github.com/emersion/go-smtp"
-
+	"github.com/sealane/sealane/internal/mailserver"
 	"github.com/sealane/sealane/internal/notify"
 	"github.com/sealane/sealane/internal/secretplace"
 	"github.com/sealane/sealane/internal/strictyaml"
@@ -54,60 +46,33 @@ type Options struct {
 }
 
 // Mail is one that the server took.
-type Mail struct {
-	From, To string
-	Data     []byte
-	Envelope smtp.MailOptions
-	Notify   []smtp.DSNNotify
-	Original string // of ORCPT
-}
+type Mail = mailserver.Mail
 
 // Server is a mail server.
 type Server struct {
+	*mailserver.Taken
+
 	Address string // HOST:PORT
 	CA      string // a file in PEM; empty: it has no TLS
 	options Options
-
-	mu    sync.Mutex
-	mails []Mail
-	seen  int
 }
 
 // New runs a server of go-smtp until the test ends.
 func New(t testing.TB, o Options) *Server {
 	t.Helper()
 	s := &Server{options: o}
-	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.seen++
-		if o.User == "" {
-			return &session{server: s}, nil
-		}
-		return &loginSession{session{server: s}}, nil
-	}))
-	server.Domain, server.EnableDSN, server.AllowInsecureAuth = "mail.example", o.DSN, true
-	server.ReadTimeout, server.WriteTimeout = 10*time.Second, 10*time.Second
-	server.ErrorLog = log.New(io.Discard, "", 0)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	does := mailserver.Options{
+		DSN: o.DSN, User: o.User, Password: o.Password, OnlyLogin: o.OnlyLogin, Rcpt: o.Rcpt, Data: o.Data,
+	}
+	if o.TLS != "" && !o.NoStartTLS {
+		does.TLS, does.StartTLS = s.certify(t, o), o.TLS == "starttls"
+	}
+	server, err := mailserver.Start(does)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Address = l.Addr().String()
-	if o.TLS != "" {
-		config := s.certify(t, o)
-		if o.TLS == "tls" {
-			l = tls.NewListener(l, config)
-		} else if !o.NoStartTLS {
-			server.TLSConfig = config
-		}
-	}
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		server.Serve(l)
-	}()
-	t.Cleanup(func() { server.Close(); <-served })
+	t.Cleanup(func() { server.Close() })
+	s.Taken, s.Address = &server.Taken, server.Address()
 	return s
 }
 
@@ -165,111 +130,4 @@ func (s *Server) Config(t testing.TB) *notify.Config {
 		Mail: m, Answers: notify.Answers{Name: "Kim Day", Email: "keys@company.example", Telephone: "+1 555 0100"},
 		Operations: []string{"operations@company.example"},
 	}
-}
-
-// Mails returns the mails that the server took so far, in their order.
-func (s *Server) Mails() []Mail {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.mails)
-}
-
-// Seen returns how many clients have greeted the server.
-func (s *Server) Seen() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.seen
-}
-
-// session is a connection to the server without a login.
-type session struct {
-	server *Server
-	m      Mail
-	denied bool
-}
-
-func (s *session) Mail(from string, o *smtp.MailOptions) error {
-	if s.denied {
-		return smtp.ErrAuthRequired
-	}
-	s.m = Mail{From: from, Envelope: *o}
-	return nil
-}
-
-func (s *session) Rcpt(to string, o *smtp.RcptOptions) error {
-	if s.m.To != "" {
-		return errors.New("a mail has one recipient here")
-	}
-	if f := s.server.options.Rcpt; f != nil {
-		if err := f(to); err != nil {
-			return err
-		}
-	}
-	s.m.To, s.m.Notify, s.m.Original = to, o.Notify, o.OriginalRecipient
-	return nil
-}
-
-func (s *session) Data(r io.Reader) error {
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(r); err != nil {
-		return err
-	}
-	s.m.Data = b.Bytes()
-	if f := s.server.options.Data; f != nil {
-		if err := f(s.m); err != nil {
-			return err
-		}
-	}
-	s.server.mu.Lock()
-	defer s.server.mu.Unlock()
-	s.server.mails = append(s.server.mails, s.m)
-	return nil
-}
-
-func (s *session) Reset()        { s.m = Mail{} }
-func (s *session) Logout() error { return nil }
-
-// loginSession is one with a login.
-type loginSession struct{ session }
-
-func (s *loginSession) AuthMechanisms() []string {
-	if s.server.options.OnlyLogin {
-		return []string{sasl.Login}
-	}
-	return []string{sasl.Plain, sasl.Login}
-}
-
-// Auth refuses as a server does that says too much.
-func (s *loginSession) Auth(way string) (sasl.Server, error) {
-	check := func(user, password string) error {
-		if o := s.server.options; user != o.User || password != o.Password {
-			return &smtp.SMTPError{
-				Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8},
-				Message: "password " + password + " is wrong for " + user,
-			}
-		}
-		return nil
-	}
-	if way == sasl.Login {
-		return &loginServer{check: check}, nil
-	}
-	return sasl.NewPlainServer(func(_, user, password string) error { return check(user, password) }), nil
-}
-
-// loginServer is the server's side of LOGIN, which go-sasl has not.
-type loginServer struct {
-	check func(user, password string) error
-	user  *string
-}
-
-func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err error) {
-	switch {
-	case response == nil:
-		return []byte("Username:"), false, nil
-	case l.user == nil:
-		user := string(response)
-		l.user = &user
-		return []byte("Password:"), false, nil
-	}
-	return nil, true, l.check(*l.user, string(response))
 }
