@@ -90,7 +90,7 @@ var imports = map[string][]string{
 	"internal/sandbox/sandboxtest": {},
 	"internal/keydir":              {"kms", "internal/exchange"},
 	"internal/demo": {"internal/keydir", "internal/sandbox/riskos", "internal/sandbox/rdx",
-		"internal/store", "internal/httpserver", "internal/gateway"},
+		"internal/store", "internal/httpserver", "internal/gateway", "internal/renewal", "internal/mailserver"},
 	"command": {"internal/operation", "internal/demo", "internal/inspect", "internal/gateway",
 		"internal/sandbox/trial"},
 	"cmd/sealane": {"command"},

@@ -20,12 +20,23 @@ every error of its table) and RDX (a challenge, then one with a second key). Eve
 of the report is computed from the traffic.
 
 With --once it ends there, and the exit code is 0 only if every step did what it
-should. Otherwise the stand-ins stay up, and the report ends with commands to try.`,
+should. Otherwise the stand-ins stay up, and the report ends with commands to try.
+
+With --fast-forward it plays two years in seconds instead: a partner's certificate
+ends, and the partner answers late; then ours does. There are two registries, schedules
+that people's orders move, a mail server that keeps all mails, and messages at each
+step. Each mail is shown with From, To and Subject, and with the text of the first of
+its kind; --verbose shows every text. The exit code is as with --once.`,
+		Example: `  sealane demo --once
+  sealane demo --fast-forward
+  sealane demo --fast-forward --verbose --dir played`,
 		Args: cobra.NoArgs,
 	}
 	c.Flags().StringVar(&o.Folder, "dir", "",
 		"empty folder for all files (default: a temporary one, removed at the end)")
 	c.Flags().BoolVar(&o.Once, "once", false, "end after the report")
+	c.Flags().BoolVar(&o.FastForward, "fast-forward", false, "play a renewal of each side, with the mails, and end")
+	c.Flags().BoolVarP(&o.Verbose, "verbose", "v", false, "with --fast-forward, show the text of each mail")
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
 		if o.RSA, err = chosenEngine(c); err != nil {
 			return err

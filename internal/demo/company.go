@@ -35,7 +35,7 @@ func (s *scenario) openCompany(name string) (*company, error) {
 		return nil, err
 	}
 	s.closing = append(s.closing, db.Close)
-	c := &company{Registry: &registry.Registry{Store: db, RSA: s.rsa}, scenario: s, name: name}
+	c := &company{Registry: &registry.Registry{Store: db, RSA: s.rsa, Now: s.now}, scenario: s, name: name}
 	root, err := rootkey.Create(filepath.Join(folder, "root.key"))
 	if err != nil {
 		return nil, err
@@ -67,14 +67,38 @@ func (c *company) addPartner(name string, side sealane.Side) error {
 	if err := c.operator.AddPartner(s.ctx, partner); err != nil {
 		return err
 	}
-	env := registry.Environment{Partner: name, Name: s.environment, Sealing: sealane.SealingOptional}
+	env := registry.Environment{
+		Partner: name, Name: s.environment, Sealing: sealane.SealingOptional, Rotation: s.rotation,
+	}
+	if registry.Production(s.environment) {
+		env.Sealing = sealane.SealingRequired
+	}
 	if s.profile.Request.Sign == nil {
 		env.Sealing = sealane.SealingRequired
 		if side == sealane.ServerSide {
 			env.SenderAuth = sealane.SenderUnauthenticated
 		}
 	}
-	return c.operator.AddEnvironment(s.ctx, env)
+	return c.agreed("as their custodian says", func(o *registry.Session) error { return o.AddEnvironment(s.ctx, env) })
+}
+
+// agreed does an act of the operator for a reason. The second person agrees where one is needed.
+func (c *company) agreed(reason string, act func(*registry.Session) error) error {
+	operator, ctx := c.operator.WithReason(reason), c.scenario.ctx
+	err := act(operator)
+	needed, is := errors.AsType[*registry.SecondPersonError](err)
+	if !is {
+		return err
+	}
+	request, err := operator.MakeRequest(ctx, needed.Request)
+	if err != nil {
+		return err
+	}
+	together, _, err := c.approver.ApproveRequest(ctx, request.ID)
+	if err != nil {
+		return err
+	}
+	return act(together)
 }
 
 // lane returns the lane with a partner that the registry has now.

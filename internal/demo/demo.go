@@ -1,6 +1,7 @@
 // Package demo runs the exchanges of RiskOS and RDX end to end on this machine: key
 // pairs and certificates, their exchange and renewal, messages, and every error.
-// Its report shows what the traffic was, step by step.
+// Its report shows what the traffic was, step by step. It also plays two years, in which
+// a certificate of each side is renewed, with the mails that are sent.
 package demo
 
 import (
@@ -15,8 +16,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sealane/sealane/internal/httpserver"
+	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/rsaengine"
 )
@@ -35,6 +38,14 @@ type Options struct {
 	// ends, and the report ends with commands to try.
 	Once bool
 
+	// FastForward makes Run play a renewal of each side instead, in two years of a clock of its own, and return
+	// after the report.
+	FastForward bool
+	// Start is the day on which those years begin. The default is today.
+	Start time.Time
+	// Verbose shows the text of each mail. Otherwise it is shown of the first of each kind.
+	Verbose bool
+
 	// Program is how the user calls sealane, for those commands.
 	Program string
 
@@ -42,7 +53,7 @@ type Options struct {
 	RSA *rsaengine.Engine
 }
 
-// Run runs both exchanges. It returns an error if a step did not do what it should.
+// Run runs both exchanges, or plays two renewals. It returns an error if a step did not do what it should.
 func Run(ctx context.Context, o Options) error {
 	temporary := o.Folder == ""
 	if temporary {
@@ -66,12 +77,18 @@ func Run(ctx context.Context, o Options) error {
 		until = " until the demo ends"
 	}
 	fmt.Fprintf(r.w, "Files are in %s%s\n", o.Folder, until)
-	commands, err := runBoth(r, s, o)
+	var commands []string
+	var err error
+	if o.FastForward {
+		err = playRenewals(r, s, o)
+	} else {
+		commands, err = runBoth(r, s, o)
+	}
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(r.w, "\n%d steps, %d failed\n", r.steps, r.failed)
-	if !o.Once && ctx.Err() == nil {
+	if !o.Once && !o.FastForward && ctx.Err() == nil {
 		fmt.Fprintf(r.w, "\nThe services stay up until you press Ctrl-C. Try:\n\n%s\n", strings.Join(commands, "\n"))
 		<-ctx.Done()
 	}
@@ -120,6 +137,8 @@ type scenario struct {
 	profile     *profile.Profile
 	environment string
 	wire        *wire
+	now         func() time.Time  // of the registries; nil: the computer's
+	rotation    registry.Rotation // of the environment
 }
 
 func newScenario(r *report, s *services, o Options, profileName, environment string) (*scenario, error) {

@@ -141,9 +141,25 @@ func (c *company) acceptCertificate(
 		return got, err
 	}
 	n.add("second message: SHA-256 %.16s… matches: %s", checksum, matched)
-	if err := exchange.New(c.approver).Approve(s.ctx, got.ID, exchange.Approval{}); err != nil {
+	approval := c.approval(partner, checksum)
+	if err := exchange.New(c.approver).Approve(s.ctx, got.ID, approval); err != nil {
 		return got, err
 	}
 	n.add("received by %s, approved by %s", c.operator.Person().ID, c.approver.Person().ID)
+	if call := approval.CallBack; !call.IsZero() {
+		n.add("%s called %s, %s, who read the checksum: %s", c.approver.Person().ID, call.Person, call.Number,
+			call.Digits[0])
+	}
 	return got, nil
+}
+
+// approval is what the second person knows of a partner's certificate. In production the partner was called, too.
+func (c *company) approval(partner, checksum string) exchange.Approval {
+	if !registry.Production(c.scenario.environment) {
+		return exchange.Approval{}
+	}
+	return exchange.Approval{Change: "CHG-4711", CallBack: exchange.CallBack{
+		Person: "the custodian of " + partner, Number: "+1 555 0123, from the contract",
+		Digits: []string{checksum[:min(len(checksum), 12)]},
+	}}
 }

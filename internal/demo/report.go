@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/sealane/sealane/internal/termtext"
@@ -49,21 +50,27 @@ func (r *report) step(name string, work func(*notes) error) {
 	}
 	fmt.Fprintf(r.w, "%s %2d  %-62s %7.1f ms\n", mark, r.steps, name, float64(took.Microseconds())/1000)
 	for _, line := range n {
+		if strings.TrimSpace(line) == "" {
+			fmt.Fprintln(r.w)
+			continue
+		}
 		fmt.Fprintf(r.w, "         %s\n", r.paint(termtext.Faint, line))
 	}
 }
 
 // expect runs a step that must fail with the error want.
 func (r *report) expect(name string, want error, work func(*notes) error) {
-	r.step(name, func(n *notes) error {
-		err := work(n)
-		if err == nil {
-			return fmt.Errorf("it succeeded; the error %q was expected", want)
-		}
-		if !errors.Is(err, want) {
-			return fmt.Errorf("the error %q was expected, not: %w", want, err)
-		}
-		n.add("%v", err)
-		return nil
-	})
+	r.step(name, func(n *notes) error { return wanted(n, want, work(n)) })
+}
+
+// wanted returns nil for the error want, and writes it under the step.
+func wanted(n *notes, want, err error) error {
+	if err == nil {
+		return fmt.Errorf("it succeeded; the error %q was expected", want)
+	}
+	if !errors.Is(err, want) {
+		return fmt.Errorf("the error %q was expected, not: %w", want, err)
+	}
+	n.add("%v", err)
+	return nil
 }
