@@ -62,11 +62,13 @@ var imports = map[string][]string{
 	"internal/lanes":    {".", "rsaengine"},
 	"internal/batchgcd": {},
 
+	"internal/countdown": {},
+
 	"internal/registry/internal/guard": {},
 	"internal/registry/guardtest":      {"internal/registry/internal/guard"},
 
 	"internal/registry": {"internal/registry/internal/guard", "internal/lanes", "internal/batchgcd", "keyfile",
-		"internal/audit", "internal/rootkey"},
+		"internal/audit", "internal/rootkey", "internal/countdown"},
 	"internal/exchange":  {"internal/registry", "internal/nearest"},
 	"internal/store":     {"internal/registry"},
 	"internal/renewal":   {"internal/exchange", "internal/notify"},
@@ -78,7 +80,8 @@ var imports = map[string][]string{
 
 	"internal/admission": {},
 	"internal/gateway": {"sealhttp", "internal/lanes", "lanedir", "internal/httpserver",
-		"internal/admission", "internal/unread", "internal/framing", "internal/loopback", "internal/secretplace"},
+		"internal/admission", "internal/unread", "internal/framing", "internal/loopback", "internal/secretplace",
+		"internal/countdown", "internal/notify"},
 
 	"internal/store/pgtest":        {},
 	"internal/mailserver":          {},

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/sealane/sealane/internal/countdown"
 )
 
 // NoticeKind is what a notice is about, and so which template its mail has.
@@ -184,9 +186,9 @@ type RenewalAck struct {
 	Reason string    `json:"reason"`
 }
 
-// DefaultNotices are the days of the notices after the first, which is at the lead. The day of the end
-// follows, and then each week.
-var DefaultNotices = []int{60, 30, 14, 7, 1}
+// DefaultNotices are the days of the notices after the first, which is at the lead. After the day of the end
+// they follow each week.
+var DefaultNotices = countdown.Days()[1:]
 
 // NoticeSchedule returns on which days before the end of use notices are due, the first one first: at the
 // lead, on the environment's days, and on the day of the end.
@@ -205,50 +207,12 @@ func (r Rotation) NoticeSchedule() []int {
 	return append(days, 0)
 }
 
-// NoticeDay returns the day whose notice is due at a time, and reports whether one is: the last day that was
-// reached, never those before it. After the end it is the last full week.
-func NoticeDay(days []int, end, now time.Time) (day int, due bool) {
-	if late := now.Sub(end); late >= week {
-		return -7 * int(min(late, maxLate)/week), true
-	}
-	for _, n := range slices.Backward(days) {
-		if !now.Before(DaysBefore(end, n)) {
-			return n, true
-		}
-	}
-	return 0, false
-}
-
-// NextNotice returns when the notice after that of a time is due.
-func NextNotice(days []int, end, now time.Time) time.Time {
-	for _, n := range days {
-		if at := DaysBefore(end, n); at.After(now) {
-			return at
-		}
-	}
-	weeks := max(0, now.Sub(end)/week)
-	return end.Add((weeks + 1) * week)
-}
-
-const (
-	week    = 7 * 24 * time.Hour
-	maxLate = 100 * 52 * week
-)
-
 // DaysBefore returns the instant a number of days of 24 hours before another.
-func DaysBefore(end time.Time, days int) time.Time {
-	return end.Add(-time.Duration(days) * 24 * time.Hour)
-}
+func DaysBefore(end time.Time, days int) time.Time { return countdown.Before(end, days) }
 
 // DaysLeft returns how many full days are left until an end. After the end it is -1 less the full days
 // since then.
-func DaysLeft(end, now time.Time) int {
-	const day = 24 * time.Hour
-	if left := end.Sub(now); left >= 0 {
-		return int(left / day)
-	}
-	return -1 - int(now.Sub(end)/day)
-}
+func DaysLeft(end, now time.Time) int { return countdown.Left(end, now) }
 
 // Look is when the notices of a renewal must be looked at next.
 type Look struct {

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/sealane/sealane/internal/countdown"
 	"github.com/sealane/sealane/internal/registry/internal/guard"
 	"github.com/sealane/sealane/profile"
 )
@@ -35,7 +36,7 @@ type Rotation struct {
 
 // Days that count where an environment names none.
 const (
-	DefaultLead    = 75 // the vendor's specification asks for a notice of NoticeAsked
+	DefaultLead    = countdown.Lead // the vendor's specification asks for a notice of NoticeAsked
 	DefaultOverlap = 90
 	DefaultQuiet   = 14
 )

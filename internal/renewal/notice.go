@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sealane/sealane/internal/countdown"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -86,9 +87,9 @@ func (n noticed) plan(now time.Time) plan {
 		return plan{why: why, next: now.AddDate(100, 0, 0)}
 	}
 	days, end := n.env.Rotation.NoticeSchedule(), n.end()
-	p := plan{why: why, next: registry.NextNotice(days, end, now)}
+	p := plan{why: why, next: countdown.Next(days, end, now)}
 	p.at(now, registry.DaysBefore(end, registry.NoticeAsked).Add(time.Second)) // when a first notice is late
-	day, due := registry.NoticeDay(days, end, now)
+	day, due := countdown.Day(days, end, now)
 	if !due && n.Revoked != 0 {
 		day, due = days[0], true
 	}
@@ -168,11 +169,11 @@ func (n noticed) toPartner(p *plan, kind registry.NoticeKind, day int, now time.
 	switch {
 	case level == 3:
 		daily := []int{callDay, 7, 6, 5, 4, 3, 2, 1, 0}
-		called, due := registry.NoticeDay(daily, end, now)
+		called, due := countdown.Day(daily, end, now)
 		if !due {
 			called = callDay
 		}
-		p.at(now, registry.NextNotice(daily, end, now))
+		p.at(now, countdown.Next(daily, end, now))
 		n.internal(p, registry.NoticeCall, called)
 	case level == 2 || failed || len(to) == 0:
 		n.internal(p, registry.NoticeEscalation, day)
