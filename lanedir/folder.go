@@ -19,6 +19,7 @@ type Folder struct {
 	read    func() (*Spec, error)
 	options Options
 	lane    atomic.Pointer[sealane.Lane]
+	files   atomic.Pointer[[]KeyFile] // of the lane
 
 	mu      sync.Mutex // held while the lane changes
 	sum     [sha256.Size]byte
@@ -83,11 +84,12 @@ func (f *Folder) Reload(ctx context.Context) (changed bool, err error) {
 	if f.lane.Load() != nil && sum == f.sum {
 		return false, nil
 	}
-	lane, keys, err := spec.Load(ctx, f.options)
+	lane, keys, err := spec.load(ctx, f.options)
 	if err != nil {
 		return false, err
 	}
 	f.lane.Store(lane)
+	f.files.Store(&keys.files)
 	f.sum = sum
 	now := f.options.now()
 	if f.keys != nil {

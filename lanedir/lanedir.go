@@ -19,10 +19,10 @@
 // [Spec]
 // describes them. Unknown and doubled words are refused, all faults at once.
 //
-// A key is a file, or a mapping with file, key_id and state. Its file is a path, relative to the
+// A key is a file, or a mapping with file, certificate, key_id and state. Its file is a path, relative to the
 // folder, or for our own keys a key URI of package kms. Several keys may have one key ID. The first key
-// without a state is active; others without one are retiring. A folder holds private keys: nobody but the
-// program's user should be able to read it.
+// without a state is active; others without one are retiring. The certificate of one of our keys is named so
+// that its end is known. A folder holds private keys: nobody but the program's user should be able to read it.
 //
 // # Use
 //
@@ -96,6 +96,9 @@ type Keys []Key
 type Key struct {
 	// File is the path of a file or, for one of our keys, a key URI of package kms.
 	File string `yaml:"file"`
+	// Certificate is the file of the certificate of one of our keys, so that its end is watched. It changes nothing
+	// else. The default is the one in the key's file, if that is a PKCS#12.
+	Certificate string `yaml:"certificate"`
 	// KeyID is the key ID (header parameter kid). The default is the one in the file, if
 	// any.
 	KeyID string `yaml:"key_id"`

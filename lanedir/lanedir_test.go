@@ -238,6 +238,10 @@ func TestWrite(t *testing.T) {
 	config.Theirs = testlane.Ring(t,
 		keyring.Key{State: keyring.Active, ID: "t1", Certificate: sealanetest.ProviderKey().Certificate},
 		keyring.Key{State: keyring.Retiring, ID: "t2", Public: &sealanetest.IssuerKey().Private.PublicKey})
+	config.Ours = testlane.Ring(t, keyring.Key{
+		State: keyring.Active, Private: sealanetest.CustomerKey().Private,
+		Certificate: sealanetest.CustomerKey().Certificate,
+	})
 	dir := filepath.Join(t.TempDir(), "lane")
 	if err := lanedir.Write(dir, lanedir.Lane{Config: config}); err != nil {
 		t.Fatal(err)
@@ -245,6 +249,9 @@ func TestWrite(t *testing.T) {
 	f, err := lanedir.Open(t.Context(), dir, lanedir.Options{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if files := f.Files(); len(files) != 3 || files[0].CertificateFile != filepath.Join(dir, "ours-1.cer") {
+		t.Errorf("the end of our key is not known: %+v", files)
 	}
 	got, want := f.Lane(), testlane.New(t, config)
 	if got.Name() != want.Name() || got.MaxPayload() != want.MaxPayload() || got.Sealing() != want.Sealing() ||

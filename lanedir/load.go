@@ -53,6 +53,15 @@ func (o Options) now() time.Time {
 
 // Load opens the keys and makes the lane. The caller closes the keys when the lane is no longer used.
 func (s *Spec) Load(ctx context.Context, o Options) (lane *sealane.Lane, keys io.Closer, err error) {
+	lane, opened, err := s.load(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	return lane, opened, nil
+}
+
+// load is Load, with what is known about the files.
+func (s *Spec) load(ctx context.Context, o Options) (lane *sealane.Lane, keys *openedKeys, err error) {
 	opened := &openedKeys{}
 	defer func() {
 		if err != nil {
@@ -65,7 +74,7 @@ func (s *Spec) Load(ctx context.Context, o Options) (lane *sealane.Lane, keys io
 		return nil, nil, err
 	}
 	ours, errOurs := s.ourRing(ctx, o, opened)
-	theirs, errTheirs := s.theirRing(o)
+	theirs, errTheirs := s.theirRing(o, opened)
 	if err := errors.Join(errOurs, errTheirs); err != nil {
 		return nil, nil, err
 	}
@@ -110,12 +119,16 @@ func (s *Spec) checkKeys(lane *sealane.Lane, o Options) error {
 		lane.Name(), errors.Join(refused...))
 }
 
-// openedKeys are keys to close.
-type openedKeys []*kms.Key
+// openedKeys are keys to close, and what is known about the files of all keys.
+type openedKeys struct {
+	keys  []*kms.Key
+	files []KeyFile
+}
 
+// Close closes the keys.
 func (k *openedKeys) Close() error {
 	var errs []error
-	for _, key := range *k {
+	for _, key := range k.keys {
 		errs = append(errs, key.Close())
 	}
 	return errors.Join(errs...)
@@ -123,13 +136,18 @@ func (k *openedKeys) Close() error {
 
 // ourRing and theirRing return the keys. The error has what is wrong with each.
 func (s *Spec) ourRing(ctx context.Context, o Options, opened *openedKeys) (*keyring.Ring, error) {
-	return ring("ours", s.Ours, func(k Key) (keyring.Key, error) {
+	return ring("ours", s.Ours, func(k Key, state keyring.State) (keyring.Key, error) {
 		uri, _ := s.keyURI(k.File)
 		key, err := kms.Open(ctx, uri, kms.Options{Passphrase: o.Passphrase, Warn: o.warn})
 		if err != nil {
 			return keyring.Key{}, err
 		}
-		*opened = append(*opened, key)
+		opened.keys = append(opened.keys, key)
+		file := KeyFile{Ours: true, File: kms.Name(uri), State: state}
+		if err := s.findCertificate(k, key, &file); err != nil {
+			return keyring.Key{}, err
+		}
+		opened.files = append(opened.files, file)
 		private, err := o.RSA.PrivateKey(key.Private)
 		if err != nil {
 			return keyring.Key{}, fmt.Errorf("key %s: %w", kms.Name(uri), err)
@@ -138,9 +156,13 @@ func (s *Spec) ourRing(ctx context.Context, o Options, opened *openedKeys) (*key
 	})
 }
 
-func (s *Spec) theirRing(o Options) (*keyring.Ring, error) {
-	return ring("theirs", s.Theirs, func(k Key) (keyring.Key, error) {
+func (s *Spec) theirRing(o Options, opened *openedKeys) (*keyring.Ring, error) {
+	return ring("theirs", s.Theirs, func(k Key, state keyring.State) (keyring.Key, error) {
 		name := s.path(k.File)
+		if k.Certificate != "" {
+			return keyring.Key{}, fmt.Errorf("%s: certificate is for our own keys: the file of a partner's key is "+
+				"its certificate", name)
+		}
 		data, err := readlimit.File(name, keyfile.MaxSize)
 		if err != nil {
 			return keyring.Key{}, err
@@ -156,6 +178,7 @@ func (s *Spec) theirRing(o Options) (*keyring.Ring, error) {
 		if len(file.Certificates) > 0 {
 			key.Certificate = file.Certificates[0]
 		}
+		opened.files = append(opened.files, KeyFile{File: name, State: state, Certificate: key.Certificate})
 		if key.PublicOps, err = o.RSA.PublicOps(file.PublicKey); err != nil {
 			return keyring.Key{}, fmt.Errorf("%s: %w", name, err)
 		}
@@ -164,14 +187,14 @@ func (s *Spec) theirRing(o Options) (*keyring.Ring, error) {
 }
 
 // ring makes the ring of a list of keys, each of which open returns.
-func ring(word string, list Keys, open func(Key) (keyring.Key, error)) (*keyring.Ring, error) {
+func ring(word string, list Keys, open func(Key, keyring.State) (keyring.Key, error)) (*keyring.Ring, error) {
 	states, err := list.states()
 	if err != nil || len(states) == 0 {
 		return nil, prefixed(word, err)
 	}
 	keys, errs := make([]keyring.Key, len(states)), make([]error, len(states))
 	for i, k := range list {
-		keys[i], err = open(k)
+		keys[i], err = open(k, states[i])
 		keys[i].State, errs[i] = states[i], prefixed(word, err)
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -203,6 +226,9 @@ func (s *Spec) sum() ([sha256.Size]byte, error) {
 	for _, k := range s.Ours {
 		if uri, isFile := s.keyURI(k.File); isFile {
 			files = append(files, uri)
+		}
+		if k.Certificate != "" {
+			files = append(files, s.path(k.Certificate))
 		}
 	}
 	for _, k := range s.Theirs {

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/newfile"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/keyring"
@@ -101,9 +102,10 @@ type spec struct {
 }
 
 type specKey struct {
-	File  string `yaml:"file"`
-	KeyID string `yaml:"key_id,omitempty"`
-	State string `yaml:"state"`
+	File        string `yaml:"file"`
+	Certificate string `yaml:"certificate,omitempty"`
+	KeyID       string `yaml:"key_id,omitempty"`
+	State       string `yaml:"state"`
 }
 
 // profile returns the name of a profile of this module, or writes a file for another one.
@@ -139,7 +141,15 @@ func (w *writer) keys(
 			return nil, err
 		}
 		clear(data)
-		list = append(list, specKey{name, k.ID, k.State.String()})
+		one := specKey{File: name, KeyID: k.ID, State: k.State.String()}
+		if k.Private != nil && k.Certificate != nil {
+			one.Certificate = fmt.Sprintf("%s-%d%s", what, i+1, certificateExtension)
+			text := cert.EncodePEM(k.Certificate)
+			if err := newfile.Write(filepath.Join(w.folder, one.Certificate), text, 0o600); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, one)
 	}
 	return list, nil
 }
@@ -153,9 +163,11 @@ func (w *writer) ourFile(k keyring.Key) ([]byte, string, error) {
 	return data, ".key", err
 }
 
+const certificateExtension = ".cer"
+
 func theirFile(k keyring.Key) ([]byte, string, error) {
 	if k.Certificate != nil {
-		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: k.Certificate.Raw}), ".cer", nil
+		return cert.EncodePEM(k.Certificate), certificateExtension, nil
 	}
 	der, err := x509.MarshalPKIXPublicKey(k.Public)
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), ".pub", err

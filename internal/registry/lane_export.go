@@ -71,7 +71,7 @@ func (s *Session) laneConfig(
 		return config, err
 	}
 	config = lanes.Config(p.laneRow(), env.laneRow(), lane.Profile())
-	if config.Ours, err = s.ourKeys(lane.Ours(), pairs); err != nil {
+	if config.Ours, err = s.ourKeys(tx, lane.Ours(), pairs); err != nil {
 		return config, err
 	}
 	config.Theirs, err = theirKeys(tx, name, lane.Theirs())
@@ -97,8 +97,8 @@ func pairsOf(tx Tx, infos []keyring.KeyInfo) (pairs []KeyPair, err error) {
 	return pairs, nil
 }
 
-// ourKeys returns a ring of the keys that a lane has, with the private keys of their pairs.
-func (s *Session) ourKeys(infos []keyring.KeyInfo, pairs []KeyPair) (*keyring.Ring, error) {
+// ourKeys returns a ring of the keys that a lane has, with the private keys of their pairs, and their certificates.
+func (s *Session) ourKeys(tx Tx, infos []keyring.KeyInfo, pairs []KeyPair) (*keyring.Ring, error) {
 	if len(infos) == 0 {
 		return nil, nil
 	}
@@ -109,6 +109,18 @@ func (s *Session) ourKeys(infos []keyring.KeyInfo, pairs []KeyPair) (*keyring.Ri
 			return nil, err
 		}
 		keys[i] = keyring.Key{ID: info.ID, State: info.State, Private: private}
+		if pairs[i].Certificate == "" {
+			continue
+		}
+		c, err := tx.Certificate(pairs[i].Certificate)
+		if err != nil {
+			return nil, err
+		}
+		chain, err := c.Parse()
+		if err != nil {
+			return nil, err
+		}
+		keys[i].Certificate = chain[0]
 	}
 	return keyring.New(keys...)
 }

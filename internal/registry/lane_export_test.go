@@ -76,6 +76,9 @@ func TestOwnKeyLeavesWithALane(t *testing.T) {
 		Deliver: func(c sealane.Config) error {
 			for _, k := range slices.Concat(c.Ours.Infos(), c.Theirs.Infos()) {
 				names = append(names, k.ID)
+				if k.Certificate == nil {
+					t.Errorf("%s has no certificate", k.ID)
+				}
 			}
 			return nil
 		},
