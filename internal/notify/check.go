@@ -47,10 +47,7 @@ func (c *Config) check(f *strictyaml.Check) {
 		addAddress(f, "operations["+strconv.Itoa(i)+"]", address)
 	}
 	if c.Webhook != nil {
-		checkURL(f, "webhook.url", c.Webhook.URL)
-		if c.Webhook.Secret == "" {
-			f.Add("webhook.secret", "must be given: a call without a signature proves nothing")
-		}
+		c.Webhook.Check(f, "webhook")
 	}
 	if c.Ping != "" {
 		checkURL(f, "ping", c.Ping)
@@ -95,6 +92,14 @@ func (m *MailConfig) check(f *strictyaml.Check) {
 	checkText(f, "mail.from_name", m.FromName)
 	if strings.ContainsAny(m.Hello, " <>") || strings.ContainsFunc(m.Hello, unprintable) {
 		f.Add("mail.hello", "is %.80q: give the name of this machine, such as sealane.example", m.Hello)
+	}
+}
+
+// Check adds what is wrong with the webhook at a path of a file.
+func (c *WebhookConfig) Check(f *strictyaml.Check, path string) {
+	checkURL(f, path+".url", c.URL)
+	if c.Secret == "" {
+		f.Add(path+".secret", "must be given: a call without a signature proves nothing")
 	}
 }
 

@@ -81,6 +81,8 @@ type WebhookConfig struct {
 	URL string `yaml:"url"`
 	// Secret says where the secret is that signs each call, in the manner of Standard Webhooks.
 	Secret secretplace.Place `yaml:"secret"`
+	// CA is a PEM file with the certificates of those who issue the server's. The default are the system's.
+	CA string `yaml:"ca"`
 }
 
 // The values of TLS.
@@ -117,11 +119,14 @@ func parse(path string, data []byte) (*Config, error) {
 }
 
 // in returns a path of the file as seen from the program.
-func (c *Config) in(path string) string {
+func (c *Config) in(path string) string { return in(c.dir, path) }
+
+// in returns a path that begins at a folder, unless it is absolute.
+func in(dir, path string) string {
 	if path == "" || filepath.IsAbs(path) {
 		return path
 	}
-	return filepath.Join(c.dir, path)
+	return filepath.Join(dir, path)
 }
 
 // TemplatesFolder returns the folder of the templates, or "".

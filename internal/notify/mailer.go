@@ -86,14 +86,8 @@ func NewMailer(c *Config) (*Mailer, error) {
 		c: c.Mail, dir: c.dir, host: host, sender: sender, timeout: c.Mail.Timeout.Or(time.Minute),
 		tls: &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host},
 	}
-	if c.Mail.CA != "" {
-		data, err := readlimit.File(c.in(c.Mail.CA), maxConfig)
-		if err != nil {
-			return nil, fmt.Errorf("mail.ca: %w", err)
-		}
-		if m.tls.RootCAs = x509.NewCertPool(); !m.tls.RootCAs.AppendCertsFromPEM(data) {
-			return nil, fmt.Errorf("mail.ca: %s has no certificate in PEM", c.in(c.Mail.CA))
-		}
+	if m.tls.RootCAs, err = readIssuers(c.in(c.Mail.CA)); err != nil {
+		return nil, fmt.Errorf("mail.ca: %w", err)
 	}
 	if c.Mail.Username != "" {
 		if _, err := c.Mail.Password.Read(context.Background(), m.dir); err != nil {
@@ -101,6 +95,22 @@ func NewMailer(c *Config) (*Mailer, error) {
 		}
 	}
 	return m, nil
+}
+
+// readIssuers reads the certificates of issuers. Without a file it returns nil: the system's.
+func readIssuers(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	data, err := readlimit.File(file, maxConfig)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, fmt.Errorf("%s has no certificate in PEM", file)
+	}
+	return pool, nil
 }
 
 // Server returns HOST:PORT of the server.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -13,6 +15,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,18 +31,25 @@ type Hook struct {
 	url, name string
 	secret    []byte
 	client    http.Client
+
+	presented atomic.Pointer[x509.Certificate] // by the server, last
 }
 
 // NewHook returns the webhook of a configuration, or nil if it has none.
 func NewHook(c *Config) (*Hook, error) {
-	if c.Webhook == nil {
+	return c.Webhook.Hook(context.Background(), c.dir)
+}
+
+// Hook returns the webhook, or nil for nil. A relative path of the secret begins at dir.
+func (c *WebhookConfig) Hook(ctx context.Context, dir string) (*Hook, error) {
+	if c == nil {
 		return nil, nil
 	}
-	u, err := url.Parse(c.Webhook.URL)
+	u, err := url.Parse(c.URL)
 	if err != nil || u.Host == "" {
 		return nil, errors.New("webhook.url is not a URL")
 	}
-	text, err := c.Webhook.Secret.Read(context.Background(), c.dir)
+	text, err := c.Secret.Read(ctx, dir)
 	if err != nil {
 		return nil, fmt.Errorf("webhook.secret: %w", err)
 	}
@@ -52,7 +62,20 @@ func NewHook(c *Config) (*Hook, error) {
 	if len(secret) < minSecret {
 		return nil, fmt.Errorf("webhook.secret: it has less than %d bytes", minSecret)
 	}
-	return &Hook{url: c.Webhook.URL, name: u.Scheme + "://" + u.Host, secret: secret, client: caller()}, nil
+	h := &Hook{url: c.URL, name: u.Scheme + "://" + u.Host, secret: secret, client: caller()}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, VerifyConnection: h.connected}
+	if transport.TLSClientConfig.RootCAs, err = readIssuers(in(dir, c.CA)); err != nil {
+		return nil, fmt.Errorf("webhook.ca: %w", err)
+	}
+	h.client.Transport = transport
+	return h, nil
+}
+
+// connected notes the certificate that the server of a connection has presented.
+func (h *Hook) connected(state tls.ConnectionState) error {
+	h.presented.Store(state.PeerCertificates[0])
+	return nil
 }
 
 // caller returns a client that calls what it is told to, and nothing else.
@@ -62,6 +85,12 @@ func caller() http.Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
+
+// Name returns the host of the webhook, with the scheme. The rest of its URL may be a token.
+func (h *Hook) Name() string { return h.name }
+
+// Certificate returns the certificate that the webhook's server has presented last, or nil.
+func (h *Hook) Certificate() *x509.Certificate { return h.presented.Load() }
 
 // Post posts a body in JSON. id is the same each time the same event is posted, so that its receiver can leave out
 // what it has already. A status of 200 to 299 means that it was received; after an error it is posted again later.
@@ -81,7 +110,11 @@ func (h *Hook) Post(ctx context.Context, id string, at time.Time, body []byte) e
 	r.Header.Set("Webhook-Id", id)
 	r.Header.Set("Webhook-Timestamp", stamp)
 	r.Header.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-	return call(&h.client, r, "webhook "+h.name)
+	err = call(&h.client, r, "webhook "+h.name)
+	if refused, ok := errors.AsType[*tls.CertificateVerificationError](err); ok { // also one that has ended
+		h.presented.Store(refused.UnverifiedCertificates[0])
+	}
+	return err
 }
 
 // Ping calls a URL, whose answer has a status of 200 to 299. The error does not have the URL's path, which may be a
