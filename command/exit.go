@@ -17,7 +17,7 @@ const (
 	exitRefused   = 3 // a message, certificate, key ID or act was judged and refused
 	exitPartner   = 4 // the partner answered with an error
 	exitPending   = 6 // the act waits for a second person
-	exitAlarm     = 7 // schedule pass, todo: a person must look at something
+	exitAlarm     = 7 // schedule pass, todo, serve --check: a person must look at something
 	exitProcessed = 5 // the request may have been processed, but its answer cannot be used
 )
 

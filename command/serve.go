@@ -1,15 +1,18 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealane/sealane/internal/countdown"
 	"github.com/sealane/sealane/internal/gateway"
 	"github.com/sealane/sealane/internal/operation"
 	"github.com/sealane/sealane/rsaengine"
@@ -18,6 +21,7 @@ import (
 func newServe() *cobra.Command {
 	var file string
 	var check, dial bool
+	var within int
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "The gateway: seal and open for the application next to it",
@@ -30,9 +34,15 @@ With --check it reads the file, opens keys and certificates and reads the regist
 prints everything that is wrong with its line, and ends. It also says which routes
 answer 503 because keys are missing. With --dial it connects to the upstreams, too.
 
+With --check it also lists the certificates in files that have ended or end within 75
+days: those of lanes, and from 30 days on those of TLS. With --ends-within DAYS the list
+is for that time, and the exit code is 7 if it has something: for a timer, and not for
+ExecStartPre= of systemd, which would not start the gateway then.
+
 SIGHUP reads the file again: all of it is put in force, or nothing. SIGTERM and Ctrl-C
 end the gateway when open requests are done; a second one ends it at once.`,
 		Example: `  sealane serve -c sealane.yaml --check --dial
+  sealane serve -c sealane.yaml --check --ends-within 60
   sealane serve -c sealane.yaml`,
 		Args: cobra.NoArgs,
 	}
@@ -40,9 +50,15 @@ end the gateway when open requests are done; a second one ends it at once.`,
 	f.StringVarP(&file, "config", "c", "sealane.yaml", "the configuration")
 	f.BoolVar(&check, "check", false, "say what is wrong with the configuration, and end")
 	f.BoolVar(&dial, "dial", false, "with --check: connect to the upstreams")
+	f.IntVar(&within, "ends-within", 0, "with --check: exit code 7 if a certificate in a file ends within these days")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if dial && !check {
+		switch timed := c.Flags().Changed("ends-within"); {
+		case dial && !check:
 			return usage("--dial is for --check")
+		case timed && !check:
+			return usage("--ends-within is for --check")
+		case timed && within < 1:
+			return usage("--ends-within: give a number of days, 1 or more")
 		}
 		engine, err := chosenEngine(c)
 		if err != nil {
@@ -56,7 +72,7 @@ end the gateway when open requests are done; a second one ends it at once.`,
 		}
 		if check {
 			defer g.Close()
-			return checkGateway(c, g, file, dial)
+			return checkGateway(c, g, file, dial, within)
 		}
 		logRSA(c.ErrOrStderr(), engine)
 		stop := reloadOnHangUp(c.Context(), g)
@@ -71,8 +87,9 @@ end the gateway when open requests are done; a second one ends it at once.`,
 }
 
 // checkGateway says that nothing is wrong with a configuration, or what its upstreams lack. A route may have to
-// wait for keys: that is no fault of the configuration.
-func checkGateway(c *cobra.Command, g *gateway.Gateway, file string, dial bool) error {
+// wait for keys, and certificates end: that is no fault of the configuration. With within, it is an alarm if one ends
+// within so many days.
+func checkGateway(c *cobra.Command, g *gateway.Gateway, file string, dial bool, within int) error {
 	if dial {
 		if err := g.Dial(c.Context()); err != nil {
 			return err
@@ -83,7 +100,47 @@ func checkGateway(c *cobra.Command, g *gateway.Gateway, file string, dial bool) 
 			return err
 		}
 	}
-	return say(c, "%s: nothing is wrong.", file)
+	ending, err := sayEnds(c, g, cmp.Or(within, countdown.Lead))
+	if err != nil {
+		return err
+	}
+	if err := say(c, "%s: nothing is wrong.", file); err != nil {
+		return err
+	}
+	if ending && within > 0 {
+		return &exit{code: exitAlarm}
+	}
+	return nil
+}
+
+// sayEnds says which certificates in files end, and of which keys that is not known. It reports whether one ends.
+func sayEnds(c *cobra.Command, g *gateway.Gateway, within int) (ending bool, err error) {
+	list, unknown := g.Ending(within)
+	for _, w := range list {
+		err := say(c, "%s: %s, %s", w.Left(), named(w),
+			w.Certificate.NotAfter.UTC().Format("2006-01-02 15:04:05 UTC"))
+		if err != nil {
+			return false, err
+		}
+	}
+	for _, w := range unknown {
+		if err := say(c, "end not known: %s", named(w)); err != nil {
+			return false, err
+		}
+	}
+	return len(list) > 0, nil
+}
+
+// named returns where a file is in the configuration.
+func named(w gateway.WatchedFile) string {
+	text := fmt.Sprintf("%s %s", w.Use, printable(w.File))
+	if w.Lane != "" {
+		text = "lane " + w.Lane + ", " + text
+	}
+	if len(w.Routes) == 1 {
+		return text + " (route " + w.Routes[0] + ")"
+	}
+	return text + " (routes " + strings.Join(w.Routes, ", ") + ")"
 }
 
 // openServing returns how a gateway opens its registry.

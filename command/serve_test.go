@@ -11,7 +11,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/sealanetest"
 )
 
@@ -136,6 +139,56 @@ func TestServeCheck(t *testing.T) {
 	if !strings.Contains(got, "not ready: route all: ") || !strings.Contains(got, "acme") ||
 		strings.Contains(got, "bank") {
 		t.Errorf("a route for all partners, one of which has no keys: %s", got)
+	}
+}
+
+// TestServeEnds: --check lists what ends in files, and --ends-within makes that an exit code for a timer. Without it
+// the exit code is 0: a gateway must start with a certificate that ends.
+func TestServeEnds(t *testing.T) {
+	dir := t.TempDir()
+	key, _ := sealanetest.ProviderKey().WriteFiles(t)
+	c, err := cert.Create(testkey.RSA(t, "serve ends", 2048), cert.Template{
+		CommonName: "acme.example", NotBefore: time.Now().AddDate(-2, 0, 50), Validity: 2,
+		Usages: []string{"digitalSignature", "keyEncipherment"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, theirs := filepath.Join(dir, "sealane.yaml"), filepath.Join(dir, "acme.cer")
+	if err := os.WriteFile(theirs, cert.EncodePEM(c), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := fmt.Sprintf(`routes: [{name: a, ingress: riskos, environment: SANDBOX, partner: acme, `+
+		`listen: "127.0.0.1:0", caller: unauthenticated, upstream: "http://127.0.0.1:1", `+
+		`keys: {ours: %q, theirs: acme.cer}}]`, key)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ends := " days left: lane riskos/acme/SANDBOX, theirs " + theirs + " (route a), " +
+		c.NotAfter.UTC().Format("2006-01-02 15:04:05 UTC") + "\n"
+	unknown := "end not known: lane riskos/acme/SANDBOX, ours " + key + " (route a)\n"
+	for _, test := range []struct {
+		flags []string
+		code  int
+		lists bool
+	}{
+		{nil, 0, true},
+		{[]string{"--ends-within", "60"}, exitAlarm, true},
+		{[]string{"--ends-within", "40"}, 0, false},
+		{[]string{"--ends-within", "0"}, exitUsage, false},
+	} {
+		var out, said bytes.Buffer
+		args := append([]string{"serve", "-c", file, "--check"}, test.flags...)
+		code := run(t.Context(), args, strings.NewReader(""), &out, &said)
+		if code != test.code || strings.Contains(out.String(), ends) != test.lists ||
+			code != exitUsage && !strings.Contains(out.String(), unknown) {
+			t.Errorf("%v: %d\n%s%s", test.flags, code, out.String(), said.String())
+		}
+	}
+	var out, said bytes.Buffer
+	if code := run(t.Context(), []string{"serve", "-c", file, "--ends-within", "9"}, strings.NewReader(""), &out,
+		&said); code != exitUsage {
+		t.Errorf("--ends-within alone: %d", code)
 	}
 }
 

@@ -46,6 +46,11 @@ func (c *Config) check(f *faults) {
 			f.add("registry.node", "is not of 1 to 253 letters, digits, dots, dashes and underscores")
 		}
 	}
+	if c.Notify != nil && c.Notify.Webhook != nil {
+		c.Notify.Webhook.Check(f.Check, "notify.webhook")
+	} else if c.Notify != nil {
+		f.add("notify", "names nobody: give webhook, with url and secret")
+	}
 	if _, passed := c.Admin.systemd(); passed {
 		f.add("admin", "can't be a socket of systemd: give HOST:PORT or unix:PATH")
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/notify"
 	"github.com/sealane/sealane/lanedir"
 )
 
@@ -23,6 +24,8 @@ type Config struct {
 	Log Log `yaml:"log"`
 	// Registry is the database from which lanes come. Empty: all lanes come from files.
 	Registry *RegistryConfig `yaml:"registry"`
+	// Notify says where programs are told that a certificate in a file ends.
+	Notify *Notify `yaml:"notify"`
 	// Limits bound the whole process.
 	Limits Limits `yaml:"limits"`
 	// PartnerLimits bound each partner. The registry may have other limits for a lane; the tighter one applies.
@@ -74,6 +77,12 @@ type RegistryConfig struct {
 	// Notify is the file that says how people are told that a certificate ends: docs/renewal.md. The
 	// schedule sends the mails. The default is none: people send them.
 	Notify Path `yaml:"notify"`
+}
+
+// Notify says where programs are told that a certificate in a file ends.
+type Notify struct {
+	// Webhook is the program that is told. The default is that of registry.notify, if any.
+	Webhook *notify.WebhookConfig `yaml:"webhook"`
 }
 
 // Limits bound the whole process.

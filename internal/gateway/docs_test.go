@@ -43,7 +43,7 @@ const docs = "../../docs/gateway/"
 
 // TestSchemaIsCurrent: the JSON Schema for editors is that of the code. With -update it is written.
 func TestSchemaIsCurrent(t *testing.T) {
-	comments := fieldComments(t, "config.go", "../../lanedir/lanedir.go")
+	comments := fieldComments(t, "config.go", "../../lanedir/lanedir.go", "../notify/config.go")
 	schema := strictyaml.Schema(reflect.TypeFor[gateway.Config](), func(structName, field string) string {
 		return comments[structName+"."+field]
 	})

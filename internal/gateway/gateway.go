@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane/internal/admission"
+	"github.com/sealane/sealane/internal/notify"
 	"github.com/sealane/sealane/internal/strictyaml"
 	"github.com/sealane/sealane/rsaengine"
 	"github.com/sealane/sealane/sealhttp"
@@ -61,6 +62,7 @@ type Gateway struct {
 	clock    *clockWatch
 	metrics  *metrics
 	looks    *looks
+	ends     *endWatch
 	draining atomic.Bool
 
 	mu        sync.Mutex      // held while the configuration changes
@@ -78,6 +80,7 @@ type state struct {
 	config   *Config
 	routes   []*route
 	registry *registry
+	hook     *notify.Hook       // nil: no program is told
 	files    fileSums           // of the files that are read only when a state is made
 	stop     context.CancelFunc // of the registry's goroutine
 }
@@ -110,7 +113,7 @@ func New(ctx context.Context, file string, o Options) (*Gateway, error) {
 	}
 	g.clock = newClockWatch(o.Clocks)
 	g.metrics = newMetrics(g)
-	g.looks = newLooks(g)
+	g.looks, g.ends = newLooks(g), &endWatch{notes: map[string]*endNote{}}
 	next, err := g.build(ctx, nil)
 	if err != nil {
 		return nil, err
@@ -142,6 +145,7 @@ func (g *Gateway) buildFrom(ctx context.Context, c *Config, f *faults, old *stat
 		}
 	}
 	b.registry = next.registry
+	next.hook = b.hook(ctx)
 	for i := range c.Routes {
 		next.routes = append(next.routes, b.route(ctx, i, old.route(c.Routes[i].Name)))
 	}

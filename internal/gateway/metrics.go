@@ -34,6 +34,7 @@ type metrics struct {
 	reloads   *prometheus.CounterVec
 
 	clockJumps *prometheus.CounterVec
+	endEvents  *prometheus.CounterVec
 
 	connections prometheus.Counter // that were refused
 	schedule    *schedule
@@ -92,6 +93,8 @@ func newMetrics(g *Gateway) *metrics {
 		reloads: counter("reloads_total", "Reloads of the configuration, by result.", "result"),
 		clockJumps: counter("clock_jumps_total",
 			"Jumps of the wall clock by more than a minute: it was set, or the machine slept.", "direction"),
+		endEvents: counter("end_events_total",
+			"Calls of the webhook that a certificate in a file ends, by result.", "result"),
 		connections: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sealane_connections_refused_total",
 			Help: "Connections that were closed at once, because their network had its share.",
@@ -99,12 +102,15 @@ func newMetrics(g *Gateway) *metrics {
 	}
 	m.registry.MustRegister(
 		m.requests, m.durations, m.refusals, m.messages, m.resends, m.ended, m.retired, m.early, m.looks, m.steps,
-		m.waits, m.reloads, m.connections, m.clockJumps, &stateCollector{g: g},
+		m.waits, m.reloads, m.connections, m.clockJumps, m.endEvents, &stateCollector{g: g},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	m.registry.MustRegister(m.schedule.collectors()...)
 	for _, direction := range []string{"forward", "back"} { // there from the beginning, so that the first is seen
 		m.clockJumps.WithLabelValues(direction)
+	}
+	for _, result := range []string{"received", "failed"} {
+		m.endEvents.WithLabelValues(result)
 	}
 	return m
 }
@@ -190,8 +196,8 @@ var (
 // Describe implements [prometheus.Collector].
 func (c *stateCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		snapshotTime, snapshotLanes, snapshotAge, damagedRows, certificateEnd, serverEnd, clientEnd, readyNow,
-		placesAll, placesTaken, placesWaiting,
+		snapshotTime, snapshotLanes, snapshotAge, damagedRows, certificateEnd, serverEnd, clientEnd,
+		issuerEnd, webhookEnd, endUnknown, readyNow, placesAll, placesTaken, placesWaiting,
 	} {
 		to <- d
 	}

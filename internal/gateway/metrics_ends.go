@@ -8,8 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/lanedir"
 )
 
 var certificateEnd = prometheus.NewDesc(
@@ -17,6 +17,17 @@ var certificateEnd = prometheus.NewDesc(
 	"When a certificate of a lane ends. Lanes of the registry have no route; of their partners, those have a name "+
 		"whose certificates end first.",
 	[]string{"route", "partner", "environment", "owner", "state", "serial"}, nil,
+)
+
+var (
+	issuerEnd = prometheus.NewDesc("sealane_issuer_certificate_end_timestamp_seconds",
+		"When a certificate of an issuer ends, by which callers (client_ca) or an upstream (ca) are known.",
+		[]string{"route", "use", "serial"}, nil)
+	webhookEnd = prometheus.NewDesc("sealane_webhook_certificate_end_timestamp_seconds",
+		"When the certificate ends that the webhook's server has presented last.", nil, nil)
+	endUnknown = prometheus.NewDesc("sealane_file_keys_without_end",
+		"Keys of a lane in files whose certificate is not known, so that nobody is told of its end.",
+		[]string{"route"}, nil)
 )
 
 // endLabels are the labels of certificateEnd.
@@ -43,22 +54,20 @@ func ownerLabel(ours bool) string {
 	return "theirs"
 }
 
-// addLane adds the certificates of a lane from files.
-func (e ends) addLane(route string, lane *sealane.Lane) {
-	for _, ours := range []bool{true, false} {
-		keys := lane.Theirs()
-		if ours {
-			keys = lane.Ours()
+// addLane adds the certificates of a lane from files, and returns for how many keys none is known.
+func (e ends) addLane(route string, folder *lanedir.Folder) (unknown int) {
+	lane := folder.Lane()
+	for _, f := range folder.Files() {
+		if f.Certificate == nil {
+			unknown++
+			continue
 		}
-		for _, k := range keys {
-			if k.Certificate != nil {
-				e.add(endLabels{
-					route, lane.Partner(), lane.Environment(), ownerLabel(ours), k.State.String(),
-					k.Certificate.SerialNumber.Text(16),
-				}, k.Certificate.NotAfter)
-			}
-		}
+		e.add(endLabels{
+			route, lane.Partner(), lane.Environment(), ownerLabel(f.Ours), f.State.String(),
+			f.Certificate.SerialNumber.Text(16),
+		}, f.Certificate.NotAfter)
 	}
+	return unknown
 }
 
 // registryEnds are the ends of the snapshot that was collected last: as long as it is the newest, they stay.
@@ -124,8 +133,12 @@ func (c *stateCollector) collectEnds(s *state, gauge func(d *prometheus.Desc, va
 	all := []ends{{}}
 	for _, r := range s.routes {
 		if r.folder != nil {
-			all[0].addLane(r.name, r.folder.Lane())
+			gauge(endUnknown, float64(all[0].addLane(r.name, r.folder)), r.name)
 		}
+	}
+	c.collectIssuers(s, gauge)
+	if s.hook != nil && s.hook.Certificate() != nil {
+		gauge(webhookEnd, float64(s.hook.Certificate().NotAfter.Unix()))
 	}
 	if s.registry != nil {
 		if snapshot := s.registry.snapshot.Load(); snapshot != nil {
@@ -136,5 +149,23 @@ func (c *stateCollector) collectEnds(s *state, gauge func(d *prometheus.Desc, va
 		for l, at := range some {
 			gauge(certificateEnd, float64(at.Unix()), l.route, l.partner, l.environment, l.owner, l.state, l.serial)
 		}
+	}
+}
+
+// collectIssuers collects when the certificates of issuers end. Of two with one serial number, the first end counts.
+func (c *stateCollector) collectIssuers(s *state, gauge func(d *prometheus.Desc, value float64, labels ...string)) {
+	type labels struct{ route, use, serial string }
+	first := map[labels]time.Time{}
+	for w := range s.watched() {
+		if !w.Use.issues() {
+			continue
+		}
+		l := labels{w.Routes[0], string(w.Use), w.Certificate.SerialNumber.Text(16)}
+		if at, known := first[l]; !known || w.end().Before(at) {
+			first[l] = w.end()
+		}
+	}
+	for l, at := range first {
+		gauge(issuerEnd, float64(at.Unix()), l.route, l.use, l.serial)
 	}
 }

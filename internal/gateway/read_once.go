@@ -45,7 +45,7 @@ func (s fileSums) changed(now fileSums) []string {
 }
 
 // filesReadOnce returns the files that are read when a state is made, and not by the state itself: certificates of
-// issuers, tokens, and what is sent in the header Authorization.
+// issuers, tokens, the webhook's secret, and what is sent in the header Authorization.
 func (c *Config) filesReadOnce() []string {
 	var files []string
 	path := func(p Path) {
@@ -57,6 +57,10 @@ func (c *Config) filesReadOnce() []string {
 		if file, ok := s.File(); ok {
 			path(Path(file))
 		}
+	}
+	if c.Notify != nil && c.Notify.Webhook != nil {
+		secret(c.Notify.Webhook.Secret)
+		path(Path(c.Notify.Webhook.CA))
 	}
 	for i := range c.Routes {
 		r := &c.Routes[i]

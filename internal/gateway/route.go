@@ -37,6 +37,7 @@ type route struct {
 	upstream      *upstream
 	upstreamSum   [sha256.Size]byte
 	client        *filePair  // our certificate to the upstream, or nil
+	issuers       issuers    // of the upstream's certificate
 	tls           *serverTLS // nil: plain HTTP
 	token         []byte     // SHA-256 of the listener's token, or nil
 	authorization string
@@ -304,17 +305,17 @@ func (b *builder) setUpstream(r, old *route) error {
 	if c == nil {
 		c = &Upstream{}
 	}
-	client, ours, sum, err := newClientTLS(c.TLS, b.c.dir)
+	client, err := newClientTLS(c.TLS, b.c.dir)
 	if err != nil {
 		return err
 	}
-	r.upstreamSum, r.client = sum, ours
-	if old != nil && old.upstreamSum == sum && reflect.DeepEqual(old.c.Upstream, r.c.Upstream) &&
+	r.upstreamSum, r.client, r.issuers = client.sum, client.ours, client.issuers
+	if old != nil && old.upstreamSum == client.sum && reflect.DeepEqual(old.c.Upstream, r.c.Upstream) &&
 		old.c.Egress == r.c.Egress && (old.c.Keys == nil) == (r.c.Keys == nil) {
 		r.upstream, r.client = old.upstream, old.client
 		return nil
 	}
-	r.upstream, err = newUpstream(c, r.c.Egress != "", r.c.Egress != "" && c.URL == "", client)
+	r.upstream, err = newUpstream(c, r.c.Egress != "", r.c.Egress != "" && c.URL == "", client.config)
 	return err
 }
 

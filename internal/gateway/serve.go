@@ -31,6 +31,7 @@ func (g *Gateway) Run(ctx context.Context, ready func(addresses map[string]net.A
 	g.running.Go(func() { g.looks.run(run) })
 	g.running.Go(func() { g.watchClock(run) })
 	g.running.Go(func() { g.watchRenewals(run) })
+	g.running.Go(func() { g.watchEnds(run) })
 	if ready != nil {
 		ready(addresses)
 	}

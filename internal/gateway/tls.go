@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -18,7 +19,14 @@ const maxPEM = 1 << 20
 // serverTLS is the TLS of a listener, whose certificate can be renewed while it serves.
 type serverTLS struct {
 	filePair
-	config *tls.Config
+	config  *tls.Config
+	issuers issuers // of client certificates
+}
+
+// issuers are the certificates of issuers in a file.
+type issuers struct {
+	file         string
+	certificates []*x509.Certificate
 }
 
 // filePair is a certificate and its key in files, which can be renewed while they are in use.
@@ -39,8 +47,8 @@ func newServerTLS(c *ServerTLS, dir string) (*serverTLS, error) {
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return t.current.Load(), nil },
 	}
 	if c.ClientCA != "" {
-		pool, _, poolErr := readPool(c.ClientCA.in(dir))
-		err = errors.Join(err, poolErr)
+		pool, issuers, _, poolErr := readPool(c.ClientCA.in(dir))
+		err, t.issuers = errors.Join(err, poolErr), issuers
 		t.config.ClientCAs, t.config.ClientAuth = pool, tls.RequireAndVerifyClientCert
 	}
 	if err != nil {
@@ -83,44 +91,61 @@ func readPair(certificateFile, keyFile string) (*tls.Certificate, [sha256.Size]b
 	return &pair, [sha256.Size]byte(h.Sum(nil)), nil
 }
 
-// readPool reads certificates of issuers.
-func readPool(file string) (*x509.CertPool, []byte, error) {
+// readPool reads certificates of issuers. What can't be read of them is left out, as crypto/x509 does it.
+func readPool(file string) (*x509.CertPool, issuers, []byte, error) {
 	data, err := readlimit.File(file, maxPEM)
 	if err != nil {
-		return nil, nil, err
+		return nil, issuers{}, nil, err
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(data) {
-		return nil, nil, fmt.Errorf("%s has no certificate in PEM", file)
+	pool, found := x509.NewCertPool(), issuers{file: file}
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" || len(block.Headers) > 0 {
+			continue
+		}
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil {
+			pool.AddCert(c)
+			found.certificates = append(found.certificates, c)
+		}
 	}
-	return pool, data, nil
+	if len(found.certificates) == 0 {
+		return nil, issuers{}, nil, fmt.Errorf("%s has no certificate in PEM", file)
+	}
+	return pool, found, data, nil
 }
 
-// newClientTLS returns the TLS to an upstream, our certificate there, and the SHA-256 of all files. They are nil
-// where there is none.
-func newClientTLS(c *ClientTLS, dir string) (t *tls.Config, ours *filePair, sum [sha256.Size]byte, err error) {
+// clientTLS is the TLS to an upstream.
+type clientTLS struct {
+	config  *tls.Config       // nil: the defaults
+	ours    *filePair         // our certificate there, or nil
+	issuers issuers           // of the upstream's
+	sum     [sha256.Size]byte // of all files
+}
+
+func newClientTLS(c *ClientTLS, dir string) (of clientTLS, err error) {
 	if c == nil {
-		return nil, nil, sum, nil
+		return of, nil
 	}
-	t = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.Name}
+	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.Name}
 	h := sha256.New()
 	var errs []error
 	if c.CA != "" {
-		pool, data, err := readPool(c.CA.in(dir))
+		pool, issuers, data, err := readPool(c.CA.in(dir))
 		errs = append(errs, err)
-		t.RootCAs = pool
+		t.RootCAs, of.issuers = pool, issuers
 		h.Write(data)
 	}
 	if c.Certificate != "" {
 		pair, pairSum, err := readPair(c.Certificate.in(dir), c.Key.in(dir))
 		errs = append(errs, err)
-		ours = &filePair{certificateFile: c.Certificate.in(dir), keyFile: c.Key.in(dir)}
+		ours := &filePair{certificateFile: c.Certificate.in(dir), keyFile: c.Key.in(dir)}
 		ours.current.Store(pair)
 		t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			return ours.current.Load(), nil
 		}
+		of.ours = ours
 		h.Write(pairSum[:])
 	}
-	h.Sum(sum[:0])
-	return t, ours, sum, errors.Join(errs...)
+	h.Sum(of.sum[:0])
+	of.config = t
+	return of, errors.Join(errs...)
 }
