@@ -119,7 +119,7 @@ func (g *Gateway) CheckEnds(ctx context.Context) {
 func (g *Gateway) logUnknown(w WatchedFile, note *endNote) {
 	if note.logged == nil {
 		note.logged = new(int)
-		g.log.Warn("the end of a key is not known, and not watched", w.attributes("key", "for")...)
+		g.log.Info("the end of a key is not known, and not watched", w.attributes("key", "for")...)
 	}
 }
 
