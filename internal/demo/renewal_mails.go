@@ -3,57 +3,17 @@ package demo
 import (
 	"errors"
 	"fmt"
-	"io"
-	"mime"
-	"mime/multipart"
-	"mime/quotedprintable"
-	"net/mail"
 	"slices"
 	"strings"
+
+	"github.com/sealane/sealane/internal/mailserver"
 )
 
 // letter is a mail that the server took.
 type letter struct {
-	kind              string // what was expected in its subject
-	from, to, subject string
-	text              string
-	raw               []byte
-}
-
-// readLetter takes a mail apart.
-func readLetter(data []byte) (l letter, err error) {
-	m, err := mail.ReadMessage(strings.NewReader(string(data)))
-	if err != nil {
-		return l, err
-	}
-	var words mime.WordDecoder
-	l.raw = data
-	for name, part := range map[string]*string{"From": &l.from, "To": &l.to, "Subject": &l.subject} {
-		if *part, err = words.DecodeHeader(m.Header.Get(name)); err != nil {
-			return l, fmt.Errorf("header field %s: %w", name, err)
-		}
-	}
-	_, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
-	if err != nil {
-		return l, err
-	}
-	parts := multipart.NewReader(m.Body, params["boundary"])
-	for {
-		part, err := parts.NextRawPart()
-		if err != nil {
-			return l, fmt.Errorf("the text of the mail: %w", err)
-		}
-		if !strings.HasPrefix(part.Header.Get("Content-Type"), "text/plain") {
-			continue
-		}
-		var body io.Reader = part
-		if strings.EqualFold(part.Header.Get("Content-Transfer-Encoding"), "quoted-printable") {
-			body = quotedprintable.NewReader(part)
-		}
-		text, err := io.ReadAll(body)
-		l.text = strings.TrimSpace(strings.ReplaceAll(string(text), "\r\n", "\n"))
-		return l, err
-	}
+	mailserver.Letter
+	kind string // what was expected in its subject
+	data []byte // the whole mail
 }
 
 // expected is a mail that a step waits for: to whom, and what is in its subject.
@@ -64,11 +24,12 @@ type expected struct{ to, subject string }
 func (p *play) mails(n *notes, want ...expected) (came []letter, err error) {
 	all := p.mailbox.Mails()
 	for _, m := range all[p.read:] {
-		l, err := readLetter(m.Data)
+		read, err := m.Letter()
 		if err != nil {
 			return nil, err
 		}
-		if strings.HasPrefix(l.subject, "Certificates on ") {
+		l := letter{Letter: read, data: m.Data}
+		if strings.HasPrefix(l.Subject, "Certificates on ") {
 			p.summary(n, l)
 			continue
 		}
@@ -102,7 +63,7 @@ func match(came []letter, want []expected) error {
 	var problems []error
 	for _, w := range want {
 		i := slices.IndexFunc(came, func(l letter) bool {
-			return l.kind == "" && strings.Contains(l.to, "<"+w.to+">") && strings.Contains(l.subject, w.subject)
+			return l.kind == "" && strings.Contains(l.To, "<"+w.to+">") && strings.Contains(l.Subject, w.subject)
 		})
 		if i < 0 {
 			problems = append(problems, fmt.Errorf("no mail to %s came with %q in its subject", w.to, w.subject))
@@ -112,7 +73,7 @@ func match(came []letter, want []expected) error {
 	}
 	for _, l := range came {
 		if l.kind == "" {
-			problems = append(problems, fmt.Errorf("a mail to %s was not expected: %s", l.to, l.subject))
+			problems = append(problems, fmt.Errorf("a mail to %s was not expected: %s", l.To, l.Subject))
 		}
 	}
 	return errors.Join(problems...)
@@ -121,16 +82,16 @@ func match(came []letter, want []expected) error {
 // show writes a mail under a step: its header, and the text of the first of its kind.
 func (p *play) show(n *notes, l letter) {
 	n.add("")
-	n.add("From:    %s", l.from)
-	n.add("To:      %s", l.to)
-	n.add("Subject: %s", l.subject)
+	n.add("From:    %s", l.From)
+	n.add("To:      %s", l.To)
+	n.add("Subject: %s", l.Subject)
 	if p.shown[l.kind] && !p.verbose {
 		n.add("(the text is as before; --verbose shows it)")
 		return
 	}
 	p.shown[l.kind] = l.kind != ""
 	n.add("")
-	for line := range strings.Lines(l.text) {
+	for line := range strings.Lines(l.Text) {
 		n.add("    %s", strings.TrimRight(line, "\n"))
 	}
 	n.add("")

@@ -61,7 +61,7 @@ func (p *play) offered(l *leg) {
 func (p *play) confirmed(l *leg) {
 	p.on(l.before(40), "acme lets it in, from our two mails, and tells us", func(n *notes) error {
 		offer, sum := l.letters[0], l.letters[len(l.letters)-1]
-		c, err := p.them.acceptCertificate(n, "company", offer.raw, octets.FindString(sum.text))
+		c, err := p.them.acceptCertificate(n, "company", offer.data, octets.FindString(sum.Text))
 		if err != nil {
 			return err
 		}

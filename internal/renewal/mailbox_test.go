@@ -2,12 +2,10 @@ package renewal_test
 
 import (
 	"fmt"
-	"mime"
-	"net/mail"
 	"path/filepath"
-	"strings"
 	"testing"
 
+	"github.com/sealane/sealane/internal/mailserver"
 	"github.com/sealane/sealane/internal/notify"
 	"github.com/sealane/sealane/internal/notify/smtptest"
 	"github.com/sealane/sealane/internal/registry"
@@ -62,23 +60,22 @@ func (p *posts) tick() (renewal.Report, renewal.Sent) {
 // mails returns the mails that came since the last call: to whom, and the subject.
 func (p *posts) mails() (lines []string) {
 	p.t.Helper()
-	all := p.server.Mails()
-	for _, m := range all[p.told:] {
-		lines = append(lines, fmt.Sprintf("%s: %s", m.To, subjectOf(p.t, m.Data)))
+	all := p.server.Mails()[p.told:]
+	for i, l := range p.letters() {
+		lines = append(lines, fmt.Sprintf("%s: %s", all[i].To, l.Subject))
 	}
-	p.told = len(all)
 	return lines
 }
 
-func subjectOf(t testing.TB, data []byte) string {
-	t.Helper()
-	m, err := mail.ReadMessage(strings.NewReader(string(data)))
-	if err != nil {
-		t.Fatal(err)
+// letters returns the mails that came since the last call, as their readers see them.
+func (p *posts) letters() (came []mailserver.Letter) {
+	p.t.Helper()
+	all := p.server.Mails()
+	for _, m := range all[p.told:] {
+		l, err := m.Letter()
+		p.must(err)
+		came = append(came, l)
 	}
-	subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return subject
+	p.told = len(all)
+	return came
 }
