@@ -2,6 +2,7 @@ package notify
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,9 +51,13 @@ func Kinds() []Kind {
 	}
 }
 
+// toUs reports whether mails of the kind go to our own people.
+func (k Kind) toUs() bool { return slices.Contains([]Kind{Internal, Escalation, Call, Summary}, k) }
+
 // Certificate is a certificate in a mail. Its values may have any characters: they are made printable.
 type Certificate struct {
-	ID, Renewal   string
+	ID            string
+	Renewal       string // its identity, for our own people
 	CommonName    string
 	SerialHex     string // without 0x
 	SerialDecimal string
@@ -63,7 +68,7 @@ type Certificate struct {
 	UseBy         time.Time // the end of its use, where that is earlier; zero: its end
 	DaysLeft      int       // whole days until it ends, rounded down; negative: it has ended
 	SHA256        string    // its fingerprint, with colons
-	Step          string    // of its renewal
+	Step          string    // of its renewal, for our own people
 	What          string    // what to do next
 	Reason        string    // why it was rejected
 	PEM           string    // in an offer
@@ -208,13 +213,17 @@ func (f Facts) printable() Facts {
 }
 
 // printable returns the certificate with values that a mail of a kind can show. An offer has no checksum, and what has
-// the checksum has no certificate: somebody who forges one mail has not forged the other.
+// the checksum has no certificate: somebody who forges one mail has not forged the other. What a renewal is called,
+// and its step, are words of ours that a partner does not know.
 func (c Certificate) printable(k Kind) Certificate {
 	for _, p := range []*string{
 		&c.ID, &c.Renewal, &c.CommonName, &c.SerialHex, &c.SerialDecimal, &c.Alias, &c.Environment, &c.SHA256, &c.Step,
 		&c.What, &c.Reason,
 	} {
 		*p = line(*p)
+	}
+	if !k.toUs() {
+		c.Renewal, c.Step = "", ""
 	}
 	if k == Offer {
 		c.SHA256, c.PEM = "", strings.TrimSpace(lines(c.PEM))

@@ -276,8 +276,20 @@ func (p *pass) late(n registry.Renewal) {
 	case n.Activated != 0 && p.now.After(n.OverlapUntil.AddDate(0, 0, -14)):
 		p.report.wait(&p.report.Alarms, n, "the overlap ends on %s, and %s still counts",
 			n.OverlapUntil.Format(time.DateOnly), n.Replaces)
-	case n.Activated == 0 && !n.RespondBy.IsZero() && p.now.After(n.RespondBy):
+	case n.Activated != 0 || n.RespondBy.IsZero() || !p.now.After(n.RespondBy):
+	case !waitsForPartner(n):
+		p.report.wait(&p.report.Alarms, n, "it is %s, the next step is ours, and %s must be replaced by %s",
+			n.Step, n.Replaces, n.RespondBy.AddDate(0, 0, registry.RespondDays).Format(time.DateOnly))
+	default:
 		p.report.wait(&p.report.Alarms, n, "it is %s, and the answer of %s was due on %s",
 			n.Step, n.Partner, n.RespondBy.Format(time.DateOnly))
 	}
+}
+
+// waitsForPartner reports whether the partner has to act next: it sends its next certificate, or installs ours.
+func waitsForPartner(n registry.Renewal) bool {
+	if n.Owner == registry.Theirs {
+		return n.Successor == ""
+	}
+	return n.Partner != "" && n.Step == registry.RenewalOffered
 }

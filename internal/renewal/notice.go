@@ -72,12 +72,12 @@ func (n noticed) audience() (kind registry.NoticeKind, why Why) {
 		return "", WhyInstalled
 	case n.Hold != nil:
 		return registry.NoticeInternal, WhyHeld
-	case n.Owner == registry.Theirs && n.Successor == "":
+	case !waitsForPartner(n.Renewal):
+		return registry.NoticeInternal, WhyOurTurn
+	case n.Owner == registry.Theirs:
 		return registry.NoticeTheirs, WhyDue
-	case n.Owner == registry.Ours && n.Partner != "" && n.Step == registry.RenewalOffered:
-		return registry.NoticeOurs, WhyDue
 	}
-	return registry.NoticeInternal, WhyOurTurn
+	return registry.NoticeOurs, WhyDue
 }
 
 // plan returns the notices that should be there. It is the only place that decides so.

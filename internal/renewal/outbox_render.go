@@ -57,6 +57,9 @@ func (r rendering) facts(m registry.Mail) (f notify.Facts, still bool, err error
 			return f, false, err
 		}
 		f.Partner, f.Profile = p.Name, p.Profile
+		if prof, err := registry.LoadProfile(r.Reader, p.Profile); err == nil {
+			f.Profile = prof.Title
+		}
 	}
 	switch {
 	case m.Kind == registry.NoticeSummary:
@@ -82,7 +85,14 @@ func (r rendering) notices(m registry.Mail, f *notify.Facts) error {
 		if n.Outcome != "" {
 			continue
 		}
-		c, env, err := r.certificate(n)
+		of, err := r.renewalOf(n)
+		if err != nil && missing(err) == nil {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		c, env, err := r.certificate(n, of)
 		if err != nil && missing(err) == nil { // the others are told
 			continue
 		}
@@ -103,6 +113,10 @@ func (r rendering) notices(m registry.Mail, f *notify.Facts) error {
 			partner = ""
 		}
 		f.Certificates = append(f.Certificates, c)
+		f.Reminder = max(f.Reminder, reminders(of, n))
+		if n.Kind == registry.NoticeContacts {
+			f.Lines = append(f.Lines, contactLines(env, f.Lines)...)
+		}
 	}
 	if m.Partner != "" || partner == "" {
 		return nil
@@ -110,6 +124,36 @@ func (r rendering) notices(m registry.Mail, f *notify.Facts) error {
 	p, err := r.Partner(partner)
 	f.Partner = p.Name
 	return err
+}
+
+// renewalOf returns the renewal that a notice is about, or the zero value.
+func (r rendering) renewalOf(n registry.Notice) (of registry.Renewal, err error) {
+	if n.Renewal == "" {
+		return of, nil
+	}
+	return r.Renewal(n.Renewal)
+}
+
+// reminders returns how many mails with the same kind of notice a contact of the partner has got before.
+func reminders(of registry.Renewal, n registry.Notice) int {
+	mails := map[string]bool{}
+	for _, o := range of.Notices {
+		if n.Kind.ToPartner() && o.Kind == n.Kind && strings.EqualFold(o.To, n.To) {
+			mails[o.Mail] = true
+		}
+	}
+	return len(mails)
+}
+
+// contactLines names the contacts of an environment that are not among lines.
+func contactLines(env registry.Environment, lines []string) (more []string) {
+	for _, c := range env.Contacts {
+		line := fmt.Sprintf("%s, %s contact: %s, %s", env.Name, c.Role, c.Name, c.Email)
+		if !slices.Contains(lines, line) {
+			more = append(more, line)
+		}
+	}
+	return more
 }
 
 // isContact reports whether the recipient of a mail to a partner is a contact of an environment still.
@@ -130,8 +174,10 @@ func (r rendering) addressed(env registry.Environment, to string, f *notify.Fact
 	}
 }
 
-// certificate returns what a mail says of the certificate of a notice.
-func (r rendering) certificate(n registry.Notice) (c notify.Certificate, env registry.Environment, err error) {
+// certificate returns what a mail says of the certificate of a notice, which is about a renewal or none.
+func (r rendering) certificate(
+	n registry.Notice, of registry.Renewal,
+) (c notify.Certificate, env registry.Environment, err error) {
 	row, err := r.Certificate(n.Certificate)
 	if err != nil {
 		return c, env, err
@@ -145,33 +191,53 @@ func (r rendering) certificate(n registry.Notice) (c notify.Certificate, env reg
 	if !n.Kind.ToPartner() && n.Partner != "" {
 		c.Environment = n.Partner + ", " + n.Environment
 	}
-	if n.Renewal == "" {
+	if of.ID == "" {
 		return c, env, nil
-	}
-	of, err := r.Renewal(n.Renewal)
-	if err != nil {
-		return c, env, err
 	}
 	c.Renewal, c.Step = of.ID, string(of.Step)
 	if n.Kind.ToPartner() && n.To != registry.ToWebhook {
-		return c, env, r.next(of, &c)
+		next, err := r.nextOfOurs(of)
+		if next != "" {
+			c.What = "Install " + next + ", which you have from us"
+		}
+		return c, env, err
 	}
-	next, _, err := exchange.NextInRenewal(r.Reader, of, r.now)
-	if _, damaged := errors.AsType[*registry.DamagedRow](err); damaged {
-		next, err = exchange.Next{Text: "restore the row that can't be read"}, nil
-	}
-	c.What = next.Text
+	c.What, err = r.toDo(n, of)
 	return c, env, err
 }
 
-// next says which certificate of ours follows, so that the partner finds it.
-func (r rendering) next(of registry.Renewal, c *notify.Certificate) error {
+// toDo says what comes next, to our own people: where they are to find or to call a contact, what the partner must do.
+func (r rendering) toDo(n registry.Notice, of registry.Renewal) (string, error) {
+	if n.Kind == registry.NoticeEscalation || n.Kind == registry.NoticeCall {
+		next, err := r.nextOfOurs(of)
+		switch {
+		case of.Owner == registry.Theirs:
+			return "the partner must send its next certificate", err
+		case next != "":
+			return "the partner must install " + next + ", and say so", err
+		case err != nil:
+			return "", err
+		}
+	}
+	next, _, err := exchange.NextInRenewal(r.Reader, of, r.now)
+	if _, damaged := errors.AsType[*registry.DamagedRow](err); damaged {
+		return "restore the row that can't be read", nil
+	}
+	return next.Text, err
+}
+
+// nextOfOurs names the certificate of ours that follows, so that the partner finds it; "": there is none.
+func (r rendering) nextOfOurs(of registry.Renewal) (string, error) {
 	if of.Owner != registry.Ours || of.Successor == "" {
-		return nil
+		return "", nil
 	}
 	after, err := registry.CertificateOfKey(r.Reader, of.Leg, of.Successor)
-	c.What = "Install the certificate with the serial number " + after.Serial + ", which you have from us"
-	return err
+	return "the certificate with the serial number " + serial(after), err
+}
+
+// serial returns the serial number of a certificate as mails write it.
+func serial(c registry.Certificate) string {
+	return notify.Certificate{SerialHex: c.Serial}.Hexadecimal()
 }
 
 // shown returns what mails say of a certificate.
@@ -214,6 +280,13 @@ func (r rendering) letter(m registry.Mail, f *notify.Facts) (still bool, err err
 			return false, err
 		}
 		id = n.Successor
+		before, err := r.Certificate(n.Replaces)
+		if err != nil {
+			return false, err
+		}
+		ends := notify.Certificate{NotAfter: before.NotAfter}.EndDay()
+		f.Lines = append(f.Lines, "It replaces the certificate with the serial number "+serial(before)+
+			", which ends on "+ends+".")
 	}
 	row, err := r.Certificate(id)
 	if err != nil {

@@ -31,10 +31,7 @@ func (p *pass) summaries(ctx context.Context) error {
 		if err != nil || missing == nil {
 			return err
 		}
-		earlier, _, err := registry.Readable(tx.Mails(registry.MailQuery{
-			Kinds:  []registry.NoticeKind{registry.NoticeSummary},
-			States: []registry.MailState{registry.MailPlanned, registry.MailDeferred},
-		}))
+		earlier, err := summariesThatWait(tx, registry.MailPlanned, registry.MailDeferred)
 		if err != nil {
 			return err
 		}
@@ -52,7 +49,15 @@ func (p *pass) summaries(ctx context.Context) error {
 	return err
 }
 
-// summary returns the lines of the daily mail.
+// summariesThatWait returns the daily mails in some states.
+func summariesThatWait(tx registry.Reader, states ...registry.MailState) ([]registry.Mail, error) {
+	all, _, err := registry.Readable(tx.Mails(registry.MailQuery{
+		Kinds: []registry.NoticeKind{registry.NoticeSummary}, States: states,
+	}))
+	return all, err
+}
+
+// summary returns the lines of the daily mail. There are none where nothing is due and no other mail waits.
 func summary(tx registry.Reader, now time.Time) (lines []string, err error) {
 	counts := map[registry.RenewalStep]int{}
 	late, open := 0, 0
@@ -84,10 +89,25 @@ func summary(tx registry.Reader, now time.Time) (lines []string, err error) {
 		lines = append(lines, fmt.Sprintf("Answers that are overdue: %d.", late))
 	}
 	mails, err := tx.MailCounts()
+	if err != nil {
+		return nil, err
+	}
+	var states []registry.MailState
 	waiting := 0
 	for _, c := range mails {
+		states = append(states, c.State)
 		waiting += c.Count
 	}
+	if waiting > 0 {
+		summaries, err := summariesThatWait(tx, states...)
+		if err != nil {
+			return nil, err
+		}
+		waiting -= len(summaries)
+	}
+	if open == 0 && waiting == 0 {
+		return nil, nil
+	}
 	lines = append(lines, fmt.Sprintf("Mails that wait: %d.", waiting), "The list of what needs somebody says more.")
-	return lines, err
+	return lines, nil
 }
