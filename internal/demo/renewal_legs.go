@@ -25,7 +25,8 @@ type leg struct {
 	pair, certificate         string
 	nextPair, nextCertificate string
 	end                       time.Time     // until when the first must have been replaced
-	letters                   []letter      // with the next certificate, and its checksum
+	offer                     []byte        // the mail with the next certificate
+	checksum                  string        // from the mail after it
 	behind                    *sealane.Lane // of a machine of the partner that did not learn of the next
 }
 

@@ -36,7 +36,7 @@ func (p *play) mails(n *notes, want ...expected) (came []letter, err error) {
 		came = append(came, l)
 	}
 	p.read = len(all)
-	err = match(came, want)
+	came, err = match(came, want)
 	for _, l := range came {
 		p.show(n, l)
 	}
@@ -58,41 +58,32 @@ func (p *play) summary(n *notes, l letter) {
 	p.show(n, l)
 }
 
-// match finds the mails that were expected, and returns an error where others came.
-func match(came []letter, want []expected) error {
-	var problems []error
+// match returns the mails in the order in which they were expected, and an error where others came.
+func match(came []letter, want []expected) (sorted []letter, err error) {
 	for _, w := range want {
 		i := slices.IndexFunc(came, func(l letter) bool {
-			return l.kind == "" && strings.Contains(l.To, "<"+w.to+">") && strings.Contains(l.Subject, w.subject)
+			return strings.Contains(l.To, "<"+w.to+">") && strings.Contains(l.Subject, w.subject)
 		})
 		if i < 0 {
-			problems = append(problems, fmt.Errorf("no mail to %s came with %q in its subject", w.to, w.subject))
+			err = errors.Join(err, fmt.Errorf("no mail to %s came with %q in its subject", w.to, w.subject))
 			continue
 		}
 		came[i].kind = w.subject
+		sorted, came = append(sorted, came[i]), slices.Delete(came, i, i+1)
 	}
 	for _, l := range came {
-		if l.kind == "" {
-			problems = append(problems, fmt.Errorf("a mail to %s was not expected: %s", l.To, l.Subject))
-		}
+		err = errors.Join(err, fmt.Errorf("a mail to %s was not expected: %s", l.To, l.Subject))
 	}
-	return errors.Join(problems...)
+	return append(sorted, came...), err
 }
 
 // show writes a mail under a step: its header, and the text of the first of its kind.
 func (p *play) show(n *notes, l letter) {
-	n.add("")
-	n.add("From:    %s", l.From)
-	n.add("To:      %s", l.To)
-	n.add("Subject: %s", l.Subject)
+	n.quote("", fmt.Sprintf("\nFrom:    %s\nTo:      %s\nSubject: %s\n", l.From, l.To, l.Subject))
 	if p.shown[l.kind] && !p.verbose {
 		n.add("(the text is as before; --verbose shows it)")
 		return
 	}
 	p.shown[l.kind] = l.kind != ""
-	n.add("")
-	for line := range strings.Lines(l.Text) {
-		n.add("    %s", strings.TrimRight(line, "\n"))
-	}
-	n.add("")
+	n.quote("    ", "\n"+l.Text+"\n\n")
 }

@@ -51,17 +51,20 @@ func (p *play) offered(l *leg) {
 				return err
 			}
 		}
-		l.letters, err = p.mails(n, expected{primary, "PROD: our new certificate"},
-			expected{primary, "please install our next"}, expected{primary, "the checksums of our new certificate"})
-		return err
+		came, err := p.mails(n, expected{primary, "PROD: our new certificate"},
+			expected{primary, "the checksums of our new certificate"}, expected{primary, "please install our next"})
+		if err != nil {
+			return err
+		}
+		l.offer, l.checksum = came[0].data, octets.FindString(came[1].Text)
+		return nil
 	})
 }
 
 // confirmed is the partner's answer: it has installed our next certificate, from the mails.
 func (p *play) confirmed(l *leg) {
 	p.on(l.before(40), "acme lets it in, from our two mails, and tells us", func(n *notes) error {
-		offer, sum := l.letters[0], l.letters[len(l.letters)-1]
-		c, err := p.them.acceptCertificate(n, "company", offer.data, octets.FindString(sum.Text))
+		c, err := p.them.acceptCertificate(n, "company", l.offer, l.checksum)
 		if err != nil {
 			return err
 		}

@@ -78,17 +78,33 @@ func TestFastForwardVerbose(t *testing.T) {
 	}
 }
 
-// Two years that are ended early fail, and leave nothing.
+// Two years that are ended early fail, and leave nothing: a step that did not do what it should ends the play.
 func TestFastForwardEnds(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	ctx, stop := context.WithCancel(t.Context())
-	stop()
-	var out strings.Builder
-	if err := demo.Run(ctx, demo.Options{Output: &out, FastForward: true}); err == nil {
-		t.Errorf("no error\n%s", out.String())
+	for _, at := range []string{"RSA by", "75 days left"} {
+		ctx, stop := context.WithCancel(t.Context())
+		out := &stopper{at: at, stop: stop}
+		err := demo.Run(ctx, demo.Options{Output: out, FastForward: true})
+		if err == nil || at != "RSA by" && err.Error() != "1 of 5 steps did not do what they should" {
+			t.Errorf("%v\n%s", err, out.text.String())
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("%v %v", left, err)
+		}
 	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("%v %v", left, err)
+}
+
+// stopper takes a report, and ends the program when a text has come.
+type stopper struct {
+	text strings.Builder
+	at   string
+	stop func()
+}
+
+func (s *stopper) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), s.at) {
+		s.stop()
 	}
+	return s.text.Write(p)
 }

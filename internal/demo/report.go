@@ -30,9 +30,24 @@ func (r *report) part(title string) {
 }
 
 // notes are the lines under a step.
-type notes []string
+type notes []note
 
-func (n *notes) add(format string, args ...any) { *n = append(*n, fmt.Sprintf(format, args...)) }
+// note is a line. Where the report has colors it is faint, unless people should read it as a text.
+type note struct {
+	line string
+	text bool
+}
+
+func (n *notes) add(format string, args ...any) {
+	*n = append(*n, note{line: fmt.Sprintf(format, args...)})
+}
+
+// quote adds the lines of a text, behind some space.
+func (n *notes) quote(indent, text string) {
+	for line := range strings.Lines(text) {
+		*n = append(*n, note{strings.TrimRight(indent+line, " \n"), true})
+	}
+}
 
 // step runs one step and writes its line: whether it did what it should, its name,
 // and the time that it took.
@@ -46,15 +61,18 @@ func (r *report) step(name string, work func(*notes) error) {
 	if err != nil {
 		r.failed++
 		mark = r.paint(termtext.Red, "FAIL")
-		n.add("%v", err)
+		n.quote("", err.Error())
 	}
 	fmt.Fprintf(r.w, "%s %2d  %-62s %7.1f ms\n", mark, r.steps, name, float64(took.Microseconds())/1000)
-	for _, line := range n {
-		if strings.TrimSpace(line) == "" {
+	for _, one := range n {
+		switch {
+		case one.line == "":
 			fmt.Fprintln(r.w)
-			continue
+		case one.text:
+			fmt.Fprintf(r.w, "         %s\n", one.line)
+		default:
+			fmt.Fprintf(r.w, "         %s\n", r.paint(termtext.Faint, one.line))
 		}
-		fmt.Fprintf(r.w, "         %s\n", r.paint(termtext.Faint, line))
 	}
 }
 
