@@ -214,10 +214,10 @@ func DaysBefore(end time.Time, days int) time.Time { return countdown.Before(end
 // since then.
 func DaysLeft(end, now time.Time) int { return countdown.Left(end, now) }
 
-// Look is when the notices of a renewal must be looked at next.
+// Look is when the notices of a renewal, or an active certificate that has none, must be looked at next.
 type Look struct {
-	Renewal string
-	At      time.Time
+	About string // the identity of either
+	At    time.Time
 }
 
 // By returns the order of two notices by what makes them unique.

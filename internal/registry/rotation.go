@@ -45,6 +45,10 @@ const (
 // certificate will be replaced. A shorter lead than that is a rule that was loosened.
 const NoticeAsked = 60
 
+// ContactsAsked is how many days before the end of a certificate a partner's contacts are asked whether they are
+// still the right ones.
+const ContactsAsked = 120
+
 const (
 	maxDays       = 3650
 	maxNoticeDays = 30

@@ -178,6 +178,10 @@ type Reader interface {
 	// RenewalsToLook returns open renewals whose notices must be looked at, in the order of their
 	// identities.
 	RenewalsToLook(now time.Time, p Page) ([]Renewal, error)
+	// CertificatesToLook returns active certificates whose successors may be due, or whose contacts may have to
+	// be asked ([ContactsAsked]), in the order of their identities and brief. Those of a leg with an open
+	// renewal are not among them.
+	CertificatesToLook(now time.Time, p Page) ([]Certificate, error)
 	PartnersOf(ids []string) ([]Partner, error)
 	// EnvironmentsOf returns the environments of some partners, in the order of their names.
 	EnvironmentsOf(partners []string) ([]Environment, error)
@@ -263,8 +267,8 @@ type Tx interface {
 	PutMail(*Mail) error
 	// AddMails stores new mails.
 	AddMails([]Mail) error
-	// Looked stores when notices are looked at next. Storing a renewal, or its environment, has the same
-	// effect as a time that has come.
+	// Looked stores when notices, and certificates, are looked at next. Storing a renewal, or its environment,
+	// has the same effect as a time that has come.
 	Looked([]Look) error
 	SetInstallation(id string, since time.Time) error
 	// Observe adds a time to the UTC day of an instant. Claim takes a task for a holder until a time,

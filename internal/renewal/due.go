@@ -10,79 +10,103 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// duePage is how many certificates one pass looks at, to find those that are due.
-const duePage = 1000
+// duePage is how many certificates are looked at in one transaction.
+const duePage = 500
 
-// due begins the renewals of active keys that are due, and ends what was on its way in and has expired.
-// A pass looks at a part of the certificates, and the next one goes on there.
+// due begins the renewals of active keys that are due, asks for contacts, and ends what was on its way in and
+// has expired.
 func (p *pass) due(ctx context.Context) error {
-	q := registry.CertificateQuery{
-		States: []registry.State{registry.Active}, Brief: true, Page: registry.Page{After: p.after, Limit: duePage},
-	}
-	var page []registry.Certificate
-	var damaged registry.DamagedRows
-	lanes, open := laneRows{}, map[string]bool{} // the keys whose renewals are open
-	due := map[string]time.Time{}
-	err := p.session.View(ctx, func(tx registry.Reader) (err error) {
-		if page, damaged, err = registry.Readable(tx.Certificates(q)); err != nil {
-			return err
-		}
-		var partners []string
-		for _, c := range page {
-			partners = append(partners, c.Partner)
-		}
-		if err := lanes.read(tx, partners); err != nil {
-			return err
-		}
-		for _, c := range page {
-			_, env, _ := lanes.of(c.Partner, c.Environment)
-			r := env.Rotation
-			if c.Partner == "" {
-				if r, err = registry.RotationOf(tx, legOf(c), c.KeyPair); err != nil {
-					return err
-				}
-			}
-			if due[c.ID] = c.Due(r); p.now.Before(due[c.ID]) {
-				continue
-			}
-			_, err := tx.OpenRenewal(legOf(c))
-			if err != nil && !errors.Is(err, registry.ErrNotFound) {
-				return err
-			}
-			open[c.ID] = err == nil
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	p.after = ""
-	if len(page)+len(damaged) == q.Limit {
-		for _, c := range page {
-			p.after = max(p.after, c.ID)
-		}
-		for _, row := range damaged {
-			p.after = max(p.after, row.ID)
-		}
-	}
-	for _, c := range page {
-		if open[c.ID] {
-			continue
-		}
+	page := registry.Page{Limit: duePage}
+	for {
 		if err := p.keepClaim(ctx); err != nil {
 			return err
 		}
-		if err := p.end(ctx, c, due[c.ID], lanes); err != nil {
+		d := dueWork{pass: p, due: map[string]time.Time{}}
+		var damaged registry.DamagedRows
+		err := p.session.View(ctx, func(tx registry.Reader) (err error) {
+			if d.certificates, damaged, err = registry.Readable(tx.CertificatesToLook(p.now, page)); err != nil {
+				return err
+			}
+			return d.read(tx)
+		})
+		if err != nil {
+			return err
+		}
+		for _, row := range damaged {
+			p.unseen("", row.ID, row.Why)
+			page.After = max(page.After, row.ID)
+		}
+		for _, c := range d.certificates {
+			page.After = max(page.After, c.ID)
+		}
+		if err := d.begin(ctx); err != nil {
+			return err
+		}
+		if err := d.askContacts(ctx); err != nil {
+			return err
+		}
+		if len(d.certificates)+len(damaged) < duePage {
+			return p.expire(ctx)
+		}
+	}
+}
+
+// dueWork is about some active certificates without an open renewal.
+type dueWork struct {
+	*pass
+	certificates []registry.Certificate
+	lanes        laneRows
+	due          map[string]time.Time // when the successor is due
+}
+
+// read reads the rows of the lanes.
+func (d *dueWork) read(tx registry.Reader) error {
+	var partners []string
+	for _, c := range d.certificates {
+		partners = append(partners, c.Partner)
+	}
+	if err := d.lanes.read(tx, partners); err != nil {
+		return err
+	}
+	for _, c := range d.certificates {
+		_, env, _ := d.lanes.of(c.Partner, c.Environment)
+		r := env.Rotation
+		if c.Partner == "" {
+			var err error
+			if r, err = registry.RotationOf(tx, legOf(c), c.KeyPair); errors.Is(err, registry.ErrStore) {
+				return err
+			} else if err != nil {
+				d.unseen("", c.ID, err.Error())
+				continue
+			}
+		}
+		d.due[c.ID] = c.Due(r)
+	}
+	return nil
+}
+
+// begin begins the renewals that are due.
+func (d *dueWork) begin(ctx context.Context) error {
+	for _, c := range d.certificates {
+		partner, _, known := d.lanes.of(c.Partner, c.Environment)
+		if !known {
+			d.unseen(c.Partner, c.ID, "the row of its partner or environment can't be read")
+		}
+		due, seen := d.due[c.ID]
+		if !known || !seen || !partner.Archived.IsZero() || d.now.Before(due) {
+			continue
+		}
+		if err := d.keepClaim(ctx); err != nil {
+			return err
+		}
+		if err := d.beginRenewal(ctx, c, due); err != nil {
 			if ctx.Err() != nil || errors.Is(err, registry.ErrStore) {
 				return err
 			}
-			p.unseen(c.Partner, c.ID, err.Error())
+			d.unseen(c.Partner, c.ID, err.Error())
 		}
 	}
-	for _, row := range damaged {
-		p.unseen("", row.ID, row.Why)
-	}
-	return p.expire(ctx)
+	return nil
 }
 
 // legOf returns the leg of a certificate.
@@ -126,24 +150,8 @@ func (l *laneRows) of(partner, environment string) (registry.Partner, registry.E
 	return p, env, known && has || partner == ""
 }
 
-// end begins the renewal of an active key that is due, and asks for the contacts some time before.
-func (p *pass) end(ctx context.Context, c registry.Certificate, due time.Time, lanes laneRows) error {
-	partner, env, known := lanes.of(c.Partner, c.Environment)
-	switch {
-	case !known:
-		return errors.New("the row of its partner or environment can't be read")
-	case !partner.Archived.IsZero():
-		return nil
-	case !p.now.Before(due):
-		return p.begin(ctx, c, due)
-	case c.Partner != "" && !p.now.Before(registry.DaysBefore(c.EndOfUse(), contactsDay)):
-		return p.askContacts(ctx, c, env)
-	}
-	return nil
-}
-
-// begin begins the renewal of an active key that is due, if none is open.
-func (p *pass) begin(ctx context.Context, c registry.Certificate, due time.Time) error {
+// beginRenewal begins the renewal of an active key, if none is open.
+func (p *pass) beginRenewal(ctx context.Context, c registry.Certificate, due time.Time) error {
 	leg, id := legOf(c), c.ID
 	if c.Owner == registry.Ours {
 		id = c.KeyPair

@@ -55,3 +55,57 @@ func TestDueAsTheStatusSays(t *testing.T) {
 		t.Errorf("the renewal says %s", n.Due)
 	}
 }
+
+// One pass begins all renewals that are due, also of a schedule that was just started, as a timer does.
+func TestDueOfMany(t *testing.T) {
+	t.Parallel()
+	const many = 1_010 // more than two pages
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/registry.db")
+	h.must(h.Store.Update(t.Context(), func(tx registry.Tx) (err error) {
+		for i := 0; i < many && err == nil; i++ {
+			err = h.filled(tx, i, 60, true)
+		}
+		return err
+	}))
+	if report := h.pass(); len(report.Done) != 1_000 || !report.More {
+		t.Errorf("%d steps: %v", len(report.Done), report.Alarms)
+	}
+	if report := h.pass(); report.Open != many || report.Steps["due"] != many || report.Notices != 0 {
+		t.Errorf("%d are open: %v", report.Open, report.Steps)
+	}
+}
+
+// An environment may begin to look for a successor earlier than contacts are asked, and may change that.
+func TestLongLead(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, h *company) {
+		h.partner("early", "riskos", sealane.ServerSide, "SANDBOX", registry.Rotation{Lead: 200})
+		early := lanes.Name{Partner: "early", Environment: "SANDBOX"}
+		first := h.approved(early, h.certificate(2048, 300))
+		h.must(exchange.New(h.anna).Activate(t.Context(), first))
+		changed := h.sealed("changed", "SANDBOX", 300)
+		for _, days := range []int{201, 200} {
+			h.now = registry.DaysBefore(h.endOf(first), days)
+			h.pass()
+			if open := h.renewal(first).ID != ""; open != (days == 200) {
+				t.Errorf("%d days before the end, open: %v", days, open)
+			}
+		}
+		if h.renewal(changed).ID != "" {
+			t.Error("the other one is open")
+		}
+		var seen registry.Environment
+		h.must(h.Store.View(t.Context(), func(tx registry.Reader) (err error) {
+			seen, err = tx.Environment("changed", "SANDBOX")
+			return err
+		}))
+		h.must(h.agreed(h.anna, func(s *registry.Session) error {
+			return s.ChangeEnvironment(t.Context(), seen, func(e *registry.Environment) error {
+				e.Rotation.Lead = 250
+				return nil
+			})
+		}))
+		h.pass()
+		h.wantStep(changed, registry.RenewalDue)
+	})
+}

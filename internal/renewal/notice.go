@@ -15,7 +15,6 @@ const (
 	supportDay   = 30 // also the support contacts, and our own people
 	callDay      = 14 // our own people telephone
 	dailyDay     = 7  // and are reminded each day
-	contactsDay  = 120
 )
 
 // restart is how long a new contact has, before the next people are written to.

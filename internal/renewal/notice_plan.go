@@ -167,7 +167,7 @@ func (w *noticeWork) renewal(r registry.Renewal) {
 	n, known := w.noticed(r)
 	if !known {
 		w.alarm(r, "whether a notice is due can't be seen: its rows can't be read")
-		w.looks = append(w.looks, registry.Look{Renewal: r.ID, At: w.now.Add(time.Hour)})
+		w.looks = append(w.looks, registry.Look{About: r.ID, At: w.now.Add(time.Hour)})
 		return
 	}
 	p := n.plan(w.now)
@@ -199,10 +199,9 @@ func (w *noticeWork) renewal(r registry.Renewal) {
 		w.alarm(r, "%s was not told that %s ends on %s, and that is nearer than %d days", r.Partner, r.Replaces,
 			n.end().Format(time.DateOnly), registry.NoticeAsked)
 	}
-	if len(w.alarms) > alarms { // it stays until there is no reason for it
-		p.next = w.now
+	if len(w.alarms) == alarms { // else it is looked at again, until there is no reason for the alarm
+		w.looks = append(w.looks, registry.Look{About: r.ID, At: p.next})
 	}
-	w.looks = append(w.looks, registry.Look{Renewal: r.ID, At: p.next})
 }
 
 // store stores the notices, each in a mail of its recipient, and withdraws mails that have none any more.

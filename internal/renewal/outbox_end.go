@@ -51,7 +51,7 @@ func lookAgain(tx registry.Tx, notices []registry.Notice, now time.Time) error {
 	for _, n := range notices {
 		if n.Renewal != "" && !seen[n.Renewal] {
 			seen[n.Renewal] = true
-			looks = append(looks, registry.Look{Renewal: n.Renewal, At: now})
+			looks = append(looks, registry.Look{About: n.Renewal, At: now})
 		}
 	}
 	return tx.Looked(looks)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/notify"
 	"github.com/sealane/sealane/internal/registry"
 )
@@ -28,7 +29,6 @@ type Scheduler struct {
 	// Summary reports whether our own people have a mail each day.
 	Summary bool
 
-	after  string // where the search for keys that are due goes on
 	summed string // the day whose summary is planned
 }
 
@@ -214,9 +214,12 @@ func (p *pass) renewals(ctx context.Context) error {
 	for {
 		var page []registry.Renewal
 		var damaged registry.DamagedRows
+		var w waiting
 		err := p.session.View(ctx, func(tx registry.Reader) (err error) {
-			page, damaged, err = registry.Readable(tx.Renewals(q))
-			return err
+			if page, damaged, err = registry.Readable(tx.Renewals(q)); err != nil {
+				return err
+			}
+			return w.read(tx, page)
 		})
 		if err != nil {
 			return err
@@ -229,15 +232,16 @@ func (p *pass) renewals(ctx context.Context) error {
 			if err := p.keepClaim(ctx); err != nil {
 				return err
 			}
-			err := p.advance(ctx, &n)
-			if !n.Step.Closed() {
-				p.report.Steps[string(n.Step)]++
-			}
-			if err != nil {
+			if w.has(n) {
+				p.late(n)
+			} else if err := p.advance(ctx, &n); err != nil {
 				if ctx.Err() != nil || errors.Is(err, registry.ErrStore) {
 					return err
 				}
 				p.report.wait(&p.report.Alarms, n, "%v", err)
+			}
+			if !n.Step.Closed() {
+				p.report.Steps[string(n.Step)]++
 			}
 		}
 		if len(page)+len(damaged) < q.Limit {
@@ -245,6 +249,49 @@ func (p *pass) renewals(ctx context.Context) error {
 		}
 		q.After = lastOf(page, damaged)
 	}
+}
+
+// waiting are the partners and keys of some renewals that wait for a successor. There may be many of them, and
+// a program has nothing to do.
+type waiting struct {
+	lanes laneRows
+	inUse map[string]bool // the keys
+}
+
+func (w *waiting) read(tx registry.Reader, page []registry.Renewal) error {
+	var partners, ids, pairs []string
+	for _, n := range page {
+		if n.Step != registry.RenewalDue || n.Partner == "" {
+			continue
+		}
+		partners = append(partners, n.Partner)
+		if exchange.IsKeyPair(n.Replaces) {
+			pairs = append(pairs, n.Replaces)
+		} else {
+			ids = append(ids, n.Replaces)
+		}
+	}
+	w.inUse = map[string]bool{}
+	if partners == nil {
+		return nil
+	}
+	if err := w.lanes.read(tx, partners); err != nil {
+		return err
+	}
+	found, _, err := registry.Readable(tx.Certificates(registry.CertificateQuery{
+		IDs: ids, KeyPairs: pairs, States: registry.StatesInUse, Brief: true, Page: registry.Page{Limit: 2 * len(page)},
+	}))
+	for _, c := range found {
+		w.inUse[c.ID], w.inUse[c.KeyPair] = true, true
+	}
+	return err
+}
+
+// has reports whether a renewal waits for a successor, so that nothing but its deadline can pass.
+func (w *waiting) has(n registry.Renewal) bool {
+	partner, _, known := w.lanes.of(n.Partner, n.Environment)
+	return n.Step == registry.RenewalDue && n.Successor == "" && n.Hold == nil && n.Revoked == 0 && n.Activated == 0 &&
+		n.Partner != "" && known && partner.Archived.IsZero() && w.inUse[n.Replaces]
 }
 
 // lastOf returns the last identity of a page.

@@ -29,7 +29,7 @@ var environmentTable = &table[registry.Environment]{
 		document("rotation", func(e *registry.Environment) *registry.Rotation { return &e.Rotation }),
 		number("max_payload", func(e *registry.Environment) *int { return &e.MaxPayload }),
 		names(registry.Environment.SearchTexts),
-	}, noted(func(e *registry.Environment) *int64 { return &e.Version }, contactsColumn)...),
+	}, noted(func(e *registry.Environment) *int64 { return &e.Version }, contactsColumn, leadColumn)...),
 	version: func(e *registry.Environment) *int64 { return &e.Version },
 	body:    true,
 }
@@ -66,7 +66,9 @@ func (t *tx) PutEnvironment(e *registry.Environment) error {
 	if err := put(t, environmentTable, e); err != nil {
 		return err
 	}
-	_, err := t.exec("look at "+what, `DELETE FROM notice_look WHERE renewal IN
-		(SELECT id FROM renewal WHERE partner = ? AND environment = ? AND closed < 0)`, e.Partner, e.Name)
+	_, err := t.exec("look at "+what, `DELETE FROM notice_look WHERE about IN
+		(SELECT id FROM renewal WHERE partner = ? AND environment = ? AND closed < 0
+		UNION SELECT id FROM certificate WHERE state = 'active' AND partner = ? AND environment = ?)`,
+		e.Partner, e.Name, e.Partner, e.Name)
 	return err
 }

@@ -90,6 +90,12 @@ func (s *Store) AuditPlan(ctx context.Context, q registry.AuditQuery) (string, e
 	return s.plan(ctx, auditTable.listed().statement+condition, args)
 }
 
+// LookPlan returns how the database would find the certificates whose successors may be due.
+func (s *Store) LookPlan(ctx context.Context, now time.Time) (string, error) {
+	condition, args := certificatesToLook(now, registry.Page{Limit: 500})
+	return s.plan(ctx, briefCertificates().statement+condition, args)
+}
+
 // LanePlan returns how the database would read the certificates of all lanes.
 func (s *Store) LanePlan(ctx context.Context) (string, error) {
 	return s.plan(ctx, laneCertificates.selected+" WHERE "+laneCertificates.all, nil)

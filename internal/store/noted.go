@@ -26,6 +26,9 @@ func noted[T any](version func(*T) *int64, columns ...column[T]) []column[T] {
 // contactsColumn has how many contacts an environment has.
 var contactsColumn = computed("contacts", func(e *registry.Environment) any { return int64(len(e.Contacts)) })
 
+// leadColumn has how many days before the end of a key its successor is due.
+var leadColumn = computed("lead", func(e *registry.Environment) any { return int64(e.Rotation.LeadDays()) })
+
 // concernColumns are those of a certificate: when its concerns began, or end.
 var concernColumns = noted(func(c *registry.Certificate) *int64 { return &c.Version },
 	timeWhile("came", func(c *registry.Certificate) (time.Time, bool) { return c.Created, c.State.Open() }),

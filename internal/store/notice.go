@@ -34,18 +34,40 @@ var noticeTable = &table[registry.Notice]{
 
 func (t *tx) RenewalsToLook(now time.Time, p registry.Page) ([]registry.Renewal, error) {
 	return list(t, "renewals", renewalTable.listed(), ` WHERE closed < 0 AND id > ?
-		AND NOT EXISTS (SELECT 1 FROM notice_look l WHERE l.renewal = renewal.id AND l.at > ?)
+		AND NOT EXISTS (SELECT 1 FROM notice_look l WHERE l.about = renewal.id AND l.at > ?)
 		ORDER BY id LIMIT ?`, p.After, now.UnixMicro(), limit(p))
+}
+
+func (t *tx) CertificatesToLook(now time.Time, p registry.Page) ([]registry.Certificate, error) {
+	condition, args := certificatesToLook(now, p)
+	return listUpTo(t, limit(p), "certificates", briefCertificates(), condition, args...)
+}
+
+// certificatesToLook finds certificates that end soon, those of environments that begin to look for a successor
+// early, and those of pairs that partners share, of which each may do so. CROSS JOIN tells SQLite the order.
+func certificatesToLook(now time.Time, p registry.Page) (condition string, args []any) {
+	soon := now.AddDate(0, 0, registry.ContactsAsked+1)
+	return ` WHERE id IN (
+			SELECT id FROM certificate WHERE (ends > 0 OR noted <> version) AND ends < ?
+			UNION ALL SELECT c.id FROM environment e CROSS JOIN certificate c WHERE c.partner = e.partner
+				AND c.environment = e.name AND (e.lead > 120 OR e.noted <> e.version) AND c.state = 'active'
+			UNION ALL SELECT id FROM certificate WHERE state = 'active' AND partner IS NULL AND environment > '')
+		AND state || '' = 'active' AND id > ?
+		AND NOT EXISTS (SELECT 1 FROM notice_look l WHERE l.about = certificate.id AND l.at > ?)
+		AND NOT EXISTS (SELECT 1 FROM renewal n WHERE n.owner = certificate.owner
+			AND n.partner = COALESCE(certificate.partner, '') AND n.profile = certificate.profile
+			AND n.environment = certificate.environment AND n.closed < 0)
+		ORDER BY id` + upTo, []any{soon.UnixMicro(), p.After, now.UnixMicro(), limit(p)}
 }
 
 func (t *tx) Looked(all []registry.Look) error {
 	for some := range slices.Chunk(all, rowsInStatement) {
 		args := make([]any, 0, 2*len(some))
 		for _, l := range some {
-			args = append(args, l.Renewal, l.At.UnixMicro())
+			args = append(args, l.About, l.At.UnixMicro())
 		}
-		_, err := t.exec("looks", "INSERT INTO notice_look (renewal, at) VALUES (?, ?)"+
-			strings.Repeat(", (?, ?)", len(some)-1)+" ON CONFLICT (renewal) DO UPDATE SET at = excluded.at", args...)
+		_, err := t.exec("looks", "INSERT INTO notice_look (about, at) VALUES (?, ?)"+
+			strings.Repeat(", (?, ?)", len(some)-1)+" ON CONFLICT (about) DO UPDATE SET at = excluded.at", args...)
 		if err != nil {
 			return err
 		}

@@ -89,7 +89,7 @@ func (t *tx) PutRenewal(n *registry.Renewal) error {
 	if err := put(t, renewalTable, n); err != nil {
 		return err
 	}
-	_, err := t.exec("look at "+n.ID, "DELETE FROM notice_look WHERE renewal = ?", n.ID)
+	_, err := t.exec("look at "+n.ID, "DELETE FROM notice_look WHERE about = ?", n.ID)
 	return err
 }
 

@@ -174,7 +174,7 @@ func changesAs(t *testing.T, s *store.Store) {
 	told := func(tx registry.Tx) error {
 		about := []registry.Notice{{Certificate: "c", Kind: registry.NoticeTheirs, Days: 60, To: "eve", Mail: "m"}}
 		mail := registry.Mail{ID: "m", Key: "m", To: "eve", State: registry.MailPlanned}
-		look := registry.Look{Renewal: "n-1"}
+		look := registry.Look{About: "n-1"}
 		return errors.Join(tx.AddMails([]registry.Mail{mail}), tx.PutMail(pointer(tx.Mail("m"))), tx.PutNotices(about),
 			tx.PutNotices(about), tx.Looked([]registry.Look{look}), tx.Looked([]registry.Look{look}),
 			tx.PutEnvironment(pointer(tx.Environment("acme", "PROD"))), tx.Looked([]registry.Look{look}),

@@ -45,10 +45,11 @@ CREATE INDEX mail_partner ON mail (partner, id);
 
 CREATE INDEX mail_ended ON mail (ended);
 
--- When the notices of an open renewal are looked at next. One without a row is looked at now.
+-- When the notices of an open renewal, or an active certificate without one, are looked at next. One without
+-- a row is looked at now.
 
 CREATE TABLE notice_look (
-	renewal TEXT NOT NULL PRIMARY KEY,
+	about TEXT NOT NULL PRIMARY KEY,
 	at BIGINT NOT NULL
 );
 
@@ -58,3 +59,11 @@ CREATE TABLE installation (
 	id TEXT NOT NULL PRIMARY KEY,
 	since BIGINT NOT NULL
 );
+
+-- How many days before the end of a key an environment begins to look for its successor. A row that was
+-- stored before has the default until it is stored again. internal/store/notice.go has the condition in the
+-- same words.
+
+ALTER TABLE environment ADD COLUMN lead BIGINT NOT NULL DEFAULT 3650;
+
+CREATE INDEX environment_lead ON environment (partner, name) WHERE lead > 120 OR noted <> version;
