@@ -279,7 +279,8 @@ func (w *waiting) read(tx registry.Reader, page []registry.Renewal) error {
 		return err
 	}
 	found, _, err := registry.Readable(tx.Certificates(registry.CertificateQuery{
-		IDs: ids, KeyPairs: pairs, States: registry.StatesInUse, Brief: true, Page: registry.Page{Limit: 2 * len(page)},
+		IDs: ids, KeyPairs: pairs, States: registry.StatesInUse, Brief: true,
+		Page: registry.Page{Limit: 2 * len(page)},
 	}))
 	for _, c := range found {
 		w.inUse[c.ID], w.inUse[c.KeyPair] = true, true

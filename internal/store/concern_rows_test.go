@@ -139,7 +139,7 @@ func TestConcernsOfOlderProgram(t *testing.T) {
 		update(t, s, concernRows)
 		db := raw(t, address)
 		for _, statement := range []string{
-			"UPDATE environment SET contacts = 3, version = version + 1",
+			"UPDATE environment SET contacts = 3, lead = 75, version = version + 1",
 			"UPDATE key_pair SET alarmed = 0, version = version + 1",
 			"UPDATE certificate SET came = 0, alarmed = 0, mismatched = 0, waived = 0, ends = 0",
 			"UPDATE certificate SET version = version + 1",

@@ -112,7 +112,7 @@ var newIn = map[string]int{
 	"archived": 5, "names": 5, "serial_number": 5, "sha1:bytes?": 5, "hmac:bytes?": 6, "binding:bytes?": 6,
 	"limits": 7, "key_use": 8, "listed": 9, "listed_bits": 9, "listed_common_name": 9, "listed_issuer": 9,
 	"listed_not_before": 9, "listed_received_by": 9, "listed_waivers": 9, "expired": 10, "no_resend": 10,
-	"renewal": 11, "installed": 11, "said": 11, "rotation": 11, "contacts": 12, "noted": 12, "alarmed": 12,
+	"renewal": 11, "installed": 11, "said": 11, "rotation": 11, "contacts": 12, "lead": 12, "noted": 12, "alarmed": 12,
 	"ends": 12, "came": 12, "mismatched": 12, "waived": 12, "due": 12,
 }
 

@@ -4,6 +4,8 @@
 
 ALTER TABLE environment ADD COLUMN contacts BIGINT NOT NULL DEFAULT 0;
 
+ALTER TABLE environment ADD COLUMN lead BIGINT NOT NULL DEFAULT 0;
+
 ALTER TABLE environment ADD COLUMN noted BIGINT NOT NULL DEFAULT 0;
 
 ALTER TABLE key_pair ADD COLUMN alarmed BIGINT NOT NULL DEFAULT 0;
@@ -27,7 +29,7 @@ ALTER TABLE renewal ADD COLUMN due BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE renewal ADD COLUMN noted BIGINT NOT NULL DEFAULT 0;
 
 -- Each of these indexes has only rows of its concern, the most urgent first. internal/store/concern.go
--- has the same conditions in the same words: else SQLite would not use the index.
+-- and notice.go have the same conditions in the same words: else SQLite would not use the index.
 
 CREATE INDEX certificate_ends ON certificate (ends, id) WHERE ends > 0 OR noted <> version;
 
@@ -46,6 +48,8 @@ CREATE INDEX key_pair_alarmed ON key_pair (alarmed, id) WHERE alarmed > 0 OR not
 CREATE INDEX key_pair_active ON key_pair (partner, environment, id) WHERE state = 'active';
 
 CREATE INDEX environment_contacts ON environment (partner, name) WHERE contacts = 0 OR noted <> version;
+
+CREATE INDEX environment_lead ON environment (partner, name) WHERE lead > 120 OR noted <> version;
 
 CREATE INDEX environment_optional ON environment (partner, name) WHERE sealing = 'optional';
 

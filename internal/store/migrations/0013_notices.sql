@@ -59,11 +59,3 @@ CREATE TABLE installation (
 	id TEXT NOT NULL PRIMARY KEY,
 	since BIGINT NOT NULL
 );
-
--- How many days before the end of a key an environment begins to look for its successor. A row that was
--- stored before has the default until it is stored again. internal/store/notice.go has the condition in the
--- same words.
-
-ALTER TABLE environment ADD COLUMN lead BIGINT NOT NULL DEFAULT 3650;
-
-CREATE INDEX environment_lead ON environment (partner, name) WHERE lead > 120 OR noted <> version;
