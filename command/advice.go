@@ -75,6 +75,9 @@ var verbs = map[operation.Action]func(operation.Advice) string{
 	operation.SetAnchors.Action: func(operation.Advice) string {
 		return words("audit anchors ADDRESS --reason TEXT")
 	},
+	operation.RotateRootKey.Action: func(operation.Advice) string {
+		return words("rootkey rotate --to file:PATH --reason TEXT")
+	},
 	operation.AnchorAudit.Action: func(operation.Advice) string { return words("audit anchor") },
 	operation.BlockKeys.Action:   func(operation.Advice) string { return words("key block SHA256", "--reason TEXT") },
 }

@@ -12,7 +12,7 @@ func schedulePass() *cobra.Command {
 		Use:   "pass",
 		Short: "Look at every renewal once; for a timer",
 		Long: `Pass looks at every open renewal once, does what is due, and prints what it has done, what
-waits, and the alarms: what a person must look at. The exit code is 7 if there are
+waits, what is proposed, and the alarms: what a person must look at. The exit code is 7 if there are
 alarms. Run it each minute. While another schedule works it does nothing.`,
 		Example: `  sealane schedule pass
   sealane schedule pass --mail outbox --json`,
@@ -59,10 +59,14 @@ func writeReport(c *cobra.Command, r operation.ScheduleReport, mails []string) e
 		return err
 	}
 	line := func(name, renewal, partner, text string) error {
+		about := renewal
 		if partner != "" {
-			renewal += " (" + partner + ")"
+			about += " (" + partner + ")"
 		}
-		return say(c, "%s: %s: %s", name, renewal, wrap(printable(text), "      "))
+		if about != "" {
+			about += ": "
+		}
+		return say(c, "%s: %s%s", name, about, wrap(printable(text), "      "))
 	}
 	for _, d := range r.Done {
 		if err := line("done", d.Renewal, "", d.Text); err != nil {
@@ -71,6 +75,11 @@ func writeReport(c *cobra.Command, r operation.ScheduleReport, mails []string) e
 	}
 	for _, w := range r.Wait {
 		if err := line("waits", w.Renewal, w.Partner, w.Text); err != nil {
+			return err
+		}
+	}
+	for _, w := range r.Proposed {
+		if err := line("proposed", w.Renewal, w.Partner, w.Text); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"io"
 	"log/slog"
 
@@ -69,12 +70,17 @@ func (l *scheduleLog) report(r operation.ScheduleReport, err error) {
 		l.Info("a renewal has advanced", "renewal", d.Renewal, "step", string(d.Step), "text", d.Text)
 	}
 	now := map[string]bool{}
-	for _, a := range r.Alarms { // they are limited
-		key := a.Renewal + " " + a.Text
-		if now[key] = true; !l.alarms[key] {
-			l.Error("a renewal needs a person", "renewal", a.Renewal, "partner", a.Partner, "text", a.Text)
+	tell := func(all []operation.ScheduleWait, level slog.Level, text string) { // they are limited
+		for _, one := range all {
+			key := one.Renewal + " " + one.Text
+			if now[key] = true; !l.alarms[key] {
+				l.Log(context.Background(), level, text, "renewal", one.Renewal, "partner", one.Partner,
+					"text", one.Text)
+			}
 		}
 	}
+	tell(r.Alarms, slog.LevelError, "a renewal needs a person")
+	tell(r.Proposed, slog.LevelWarn, "the schedule proposes something")
 	l.alarms = now
 }
 

@@ -241,14 +241,7 @@ type advancing struct {
 func (a advancing) AdvanceRenewals(ctx context.Context, holder string) (out lanes.Advanced, err error) {
 	s := renewal.Scheduler{Registry: a.firm.Registry, Holder: holder}
 	report, err := s.Pass(ctx)
-	out.Busy, out.Open = report.Busy, report.Steps
-	for _, one := range report.Done {
-		out.Done = append(out.Done, lanes.Advance{Renewal: one.Renewal, Text: one.Text})
-	}
-	for _, one := range report.Alarms {
-		out.Alarms = append(out.Alarms, lanes.Advance{Renewal: one.Renewal, Text: one.Text})
-	}
-	return out, err
+	return report.Advanced(), err
 }
 
 // ReleaseRenewals implements [gateway.Advancer].

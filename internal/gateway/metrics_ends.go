@@ -139,6 +139,8 @@ func (c *stateCollector) collectEnds(s *state, gauge func(d *prometheus.Desc, va
 	c.collectIssuers(s, gauge)
 	if s.hook != nil && s.hook.Certificate() != nil {
 		gauge(webhookEnd, float64(s.hook.Certificate().NotAfter.Unix()))
+	} else if end := c.g.metrics.schedule.webhookEnd.Load(); end != 0 {
+		gauge(webhookEnd, float64(end))
 	}
 	if s.registry != nil {
 		if snapshot := s.registry.snapshot.Load(); snapshot != nil {

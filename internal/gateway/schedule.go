@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,6 +35,9 @@ type schedule struct {
 	last, open, alarms *prometheus.GaugeVec
 	mails              *prometheus.GaugeVec // that wait
 	oldest, late       *prometheus.GaugeVec
+	rootKey, mailEnd   *prometheus.GaugeVec
+
+	webhookEnd atomic.Int64 // as Unix time, as the schedule has seen it; 0: it has not
 
 	mu   sync.Mutex      // one pass at a time
 	told map[string]bool // the alarms of the last pass
@@ -49,25 +53,31 @@ func newSchedule() *schedule {
 	return &schedule{
 		passes: counter("renewal_passes_total", "Passes over the renewals of the registry, by what became of them.",
 			"result"),
-		last:   gauge("renewal_last_pass_timestamp_seconds", "When the last pass over the renewals has ended well."),
-		open:   gauge("renewals", "Renewals that are open, by step, as of the last pass.", "step"),
-		alarms: gauge("renewal_alarms", "What a person must look at in the renewals, as of the last pass."),
-		mails:  gauge("mails_waiting", "Mails about certificates that wait, by state, as of the last pass.", "state"),
-		oldest: gauge("mail_oldest_timestamp_seconds", "When the oldest mail that waits was planned."),
+		last:    gauge("renewal_last_pass_timestamp_seconds", "When the last pass over the renewals has ended well."),
+		open:    gauge("renewals", "Renewals that are open, by step, as of the last pass.", "step"),
+		alarms:  gauge("renewal_alarms", "What a person must look at in the renewals, as of the last pass."),
+		mails:   gauge("mails_waiting", "Mails about certificates that wait, by state, as of the last pass.", "state"),
+		oldest:  gauge("mail_oldest_timestamp_seconds", "When the oldest mail that waits was planned."),
+		rootKey: gauge("root_key_set_timestamp_seconds", "When the present root key was set, as of the last pass."),
+		mailEnd: gauge("mail_server_certificate_end_timestamp_seconds",
+			"When the certificate ends that the mail server has presented last."),
 		late: gauge("notices_late", "Partners who were not told that a certificate ends in time, as of the last "+
 			"pass."),
 	}
 }
 
 func (s *schedule) collectors() []prometheus.Collector {
-	return []prometheus.Collector{s.passes, s.last, s.open, s.alarms, s.mails, s.oldest, s.late}
+	return []prometheus.Collector{s.passes, s.last, s.open, s.alarms, s.mails, s.oldest, s.late, s.rootKey,
+		s.mailEnd}
 }
 
 // forget removes what another process knows better.
 func (s *schedule) forget() {
-	for _, gauges := range []*prometheus.GaugeVec{s.last, s.open, s.alarms, s.mails, s.oldest, s.late} {
+	for _, gauges := range []*prometheus.GaugeVec{s.last, s.open, s.alarms, s.mails, s.oldest, s.late, s.rootKey,
+		s.mailEnd} {
 		gauges.Reset()
 	}
+	s.webhookEnd.Store(0)
 	s.told = nil
 }
 
@@ -130,26 +140,37 @@ func (s *schedule) tell(report lanes.Advanced, log *slog.Logger) {
 	s.alarms.WithLabelValues().Set(float64(len(report.Alarms)))
 	s.late.WithLabelValues().Set(float64(report.LateNotices))
 	s.mails.Reset()
-	s.oldest.Reset()
 	for state, n := range report.Mails {
 		s.mails.WithLabelValues(state).Set(float64(n))
 	}
-	if !report.OldestMail.IsZero() {
-		s.oldest.WithLabelValues().Set(float64(report.OldestMail.Unix()))
+	for gauge, at := range map[*prometheus.GaugeVec]time.Time{
+		s.oldest: report.OldestMail, s.rootKey: report.RootKey, s.mailEnd: report.MailServerEnds,
+	} {
+		if gauge.Reset(); !at.IsZero() {
+			gauge.WithLabelValues().Set(float64(at.Unix()))
+		}
+	}
+	s.webhookEnd.Store(0)
+	if !report.WebhookEnds.IsZero() {
+		s.webhookEnd.Store(report.WebhookEnds.Unix())
 	}
 	for _, step := range report.Done {
 		log.Info("a renewal has advanced", "renewal", step.Renewal, "step", step.Text)
 	}
 	told := map[string]bool{}
-	for _, alarm := range report.Alarms {
-		key := alarm.Renewal + " " + alarm.Text
-		if !s.told[key] {
-			log.Error("a renewal needs a person", "renewal", alarm.Renewal, "reason", alarm.Text)
-		}
-		if len(told) < toldAlarms {
-			told[key] = true
+	tell := func(all []lanes.Advance, log func(text string, args ...any), text string) {
+		for _, one := range all {
+			key := one.Renewal + " " + one.Text
+			if !s.told[key] {
+				log(text, "renewal", one.Renewal, "reason", one.Text)
+			}
+			if len(told) < toldAlarms {
+				told[key] = true
+			}
 		}
 	}
+	tell(report.Alarms, log.Error, "a renewal needs a person")
+	tell(report.Proposed, log.Warn, "the schedule proposes something")
 	s.told = told
 }
 

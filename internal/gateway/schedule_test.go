@@ -79,6 +79,20 @@ func TestSchedule(t *testing.T) {
 	if !strings.Contains(g.log.String(), "is active, as anna has ordered") {
 		t.Error(g.log)
 	}
+	if got := g.metrics(t, "sealane_root_key_set_timestamp_seconds "); got == "" {
+		t.Error("the age of the root key is not known")
+	}
+	const proposes = `"msg":"the schedule proposes something"`
+	if strings.Contains(g.log.String(), proposes) {
+		t.Error(g.log)
+	}
+	f.passed.Add(int64(2 * 366 * 24 * time.Hour))
+	g.AdvanceRenewals(t.Context())
+	g.AdvanceRenewals(t.Context())
+	if log := g.log.String(); strings.Count(log, proposes) != 1 ||
+		!strings.Contains(log, "the root key is the same since") {
+		t.Error(log)
+	}
 }
 
 // TestScheduleReload: registry.schedule is turned off and on by a reload. A process that stops it lets

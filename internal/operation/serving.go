@@ -278,17 +278,9 @@ func (s *Serving) AdvanceRenewals(ctx context.Context, holder string) (out lanes
 		s.schedule.Outbox.Registry, s.schedule.Outbox.Holder = r.registry, holder
 	}
 	report, err := s.schedule.Pass(ctx)
-	out.LateNotices = report.Late
-	if report.Sent != nil {
-		out.Mails, out.OldestMail = report.Sent.Waiting, report.Sent.Oldest
-	}
-	out.Busy, out.Open, out.Next = report.Busy, report.Steps, report.Next
-	for _, one := range report.Done {
-		out.Done = append(out.Done, lanes.Advance{Renewal: one.Renewal, Text: one.Text})
-	}
-	for _, one := range report.Alarms {
-		out.Alarms = append(out.Alarms, lanes.Advance{Renewal: one.Renewal, Text: one.Text})
-	}
+	before := out.Alarms
+	out = report.Advanced()
+	out.Alarms = append(before, out.Alarms...)
 	return out, err
 }
 

@@ -21,6 +21,7 @@ type (
 const (
 	TodoSchedule  = todo.Schedule
 	TodoAnchor    = todo.Anchor
+	TodoRootKey   = todo.RootKey
 	TodoDamaged   = todo.Damaged
 	TodoAlarm     = todo.Alarm
 	TodoEnds      = todo.Ends

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sealane/sealane/internal/rootkey"
 )
@@ -73,6 +74,26 @@ func (r *Registry) HasRoot(ctx context.Context) (has bool, err error) {
 		return err
 	})
 	return has, err
+}
+
+// RootKeyYears is after how many years another root key is proposed. Who has read the old one, on a disk or in
+// memory, can read no private key that is made after that.
+const RootKeyYears = 2
+
+// RootKeyAge returns since when the root key is the registry's, and reports whether another one is proposed. While a
+// rotation is under way none is. Without a root key the time is zero.
+func RootKeyAge(tx Reader, now time.Time) (since time.Time, old bool, err error) {
+	for _, action := range []Action{ActionRootKeyRotate, ActionRootKeySet} {
+		records, err := tx.FindAudit(AuditQuery{Action: action, Limit: 1})
+		if err != nil {
+			return time.Time{}, false, err
+		}
+		if len(records) > 0 {
+			since = records[0].Time
+			return since, !now.Before(since.AddDate(RootKeyYears, 0, 0)), nil
+		}
+	}
+	return time.Time{}, false, nil
 }
 
 // UseRoot sets Root to a root key, if it is this registry's. The error is ErrNoRoot if the

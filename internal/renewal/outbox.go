@@ -43,6 +43,10 @@ type Sent struct {
 	// that a certificate ends then, so the address outside is not called.
 	Stuck  bool   `json:"stuck,omitempty"`
 	Alarms []Wait `json:"alarms,omitempty"`
+	// MailServerEnds and WebhookEnds are when the certificates end that these servers have presented last;
+	// zero: there was no connection yet, or none with TLS.
+	MailServerEnds time.Time `json:"mail_server_ends,omitzero"`
+	WebhookEnds    time.Time `json:"webhook_ends,omitzero"`
 }
 
 const (
@@ -53,8 +57,6 @@ const (
 	waitsLong   = 26 * time.Hour   // after which a mail that waits is an alarm
 	uncertainly = 5 * time.Minute  // before a mail is sent once more
 	maxBackoff  = 4 * time.Hour
-
-	serverDays = 30 // of the mail server's certificate that are left, from which on it is an alarm
 
 	hookFailed = 1                  // in the place of a mail server's code
 	hookDays   = 7 * 24 * time.Hour // for which an event is tried
@@ -124,9 +126,9 @@ func (o *Outbox) waiting(ctx context.Context, s *Sent, armed error) error {
 	}
 	var alarms Report
 	s.Stuck = total > 0 && (armed != nil || o.Registry.Time().Sub(s.Oldest) > waitsLong)
-	if left := registry.DaysLeft(o.ends, o.Registry.Time()); !o.ends.IsZero() && left < serverDays {
-		alarms.wait(&s.Alarms, registry.Renewal{}, "the certificate of the mail server ends on %s (%d days left): "+
-			"no mail is sent after it", o.ends.UTC().Format(time.DateOnly), left)
+	s.MailServerEnds, s.WebhookEnds = o.ends, o.webhookEnds()
+	for _, text := range o.serversEnd(o.Registry.Time()) {
+		alarms.wait(&s.Alarms, registry.Renewal{}, "%s", text)
 	}
 	switch {
 	case total > 0 && armed != nil:

@@ -20,7 +20,7 @@ import (
 // render writes the message of a mail, and reports whether it is still to be sent. Notices that are not
 // due any more are left out; a mail without any is withdrawn.
 func (o *Outbox) render(tx registry.Tx, m *registry.Mail, now time.Time) (still bool, err error) {
-	r := rendering{Reader: tx, config: o.Config, templates: o.Templates, now: now}
+	r := rendering{Reader: tx, config: o.Config, templates: o.Templates, now: now, servers: o.serversEnd(now)}
 	facts, still, err := r.facts(*m)
 	if err != nil {
 		return false, err
@@ -41,6 +41,7 @@ type rendering struct {
 	config    *notify.Config
 	templates *notify.Templates
 	now       time.Time
+	servers   []string // whose certificates end soon
 }
 
 // facts returns what the message says, and reports whether it is still to be said.
@@ -63,7 +64,7 @@ func (r rendering) facts(m registry.Mail) (f notify.Facts, still bool, err error
 	}
 	switch {
 	case m.Kind == registry.NoticeSummary:
-		f.Lines, err = summary(r.Reader, r.now)
+		f.Lines, err = summary(r.Reader, r.now, r.servers)
 		return f, true, err
 	case m.Key != "":
 		still, err = r.letter(m, &f)

@@ -56,8 +56,11 @@ type Report struct {
 	// Late is how many partners were not told in time, as the vendor's specification asks, that a
 	// certificate ends.
 	Late int `json:"late,omitempty"`
-	// Alarms are what a person must look at.
-	Alarms []Wait `json:"alarms,omitempty"`
+	// Alarms are what a person must look at, and Proposed what a person should do that is not urgent.
+	Alarms   []Wait `json:"alarms,omitempty"`
+	Proposed []Wait `json:"proposed,omitempty"`
+	// RootKey is since when the root key is the same; zero: there is none.
+	RootKey time.Time `json:"root_key,omitzero"`
 	// More reports whether a limit has ended the lists.
 	More bool `json:"more,omitempty"`
 }
@@ -151,7 +154,7 @@ func (s *Scheduler) Pass(ctx context.Context) (Report, error) {
 	if err := p.due(ctx); err != nil {
 		return report, err
 	}
-	planned := errors.Join(p.notices(ctx), p.summaries(ctx))
+	planned := errors.Join(p.notices(ctx), p.summaries(ctx), p.self(ctx))
 	if s.Outbox == nil {
 		return report, planned
 	}

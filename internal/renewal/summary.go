@@ -57,8 +57,9 @@ func summariesThatWait(tx registry.Reader, states ...registry.MailState) ([]regi
 	return all, err
 }
 
-// summary returns the lines of the daily mail. There are none where nothing is due and no other mail waits.
-func summary(tx registry.Reader, now time.Time) (lines []string, err error) {
+// summary returns the lines of the daily mail. There are none where nothing is due and no other mail waits. servers
+// says what ends that sends our mails and events.
+func summary(tx registry.Reader, now time.Time, servers []string) (lines []string, err error) {
 	counts := map[registry.RenewalStep]int{}
 	late, open := 0, 0
 	q := registry.RenewalQuery{Open: true, Page: registry.Page{Limit: 1000}}
@@ -105,9 +106,26 @@ func summary(tx registry.Reader, now time.Time) (lines []string, err error) {
 		}
 		waiting -= len(summaries)
 	}
-	if open == 0 && waiting == 0 {
-		return nil, nil
+	own, err := ourselves(tx, now, servers)
+	if err != nil || open == 0 && waiting == 0 && len(own) == 0 {
+		return nil, err
 	}
-	lines = append(lines, fmt.Sprintf("Mails that wait: %d.", waiting), "The list of what needs somebody says more.")
-	return lines, nil
+	lines = append(lines, fmt.Sprintf("Mails that wait: %d.", waiting))
+	lines = append(lines, own...)
+	return append(lines, "The list of what needs somebody says more."), nil
 }
+
+// ourselves returns the lines about what we depend on.
+func ourselves(tx registry.Reader, now time.Time, servers []string) (lines []string, err error) {
+	for _, text := range servers {
+		lines = append(lines, sentence(text))
+	}
+	since, old, err := registry.RootKeyAge(tx, now)
+	if old {
+		lines = append(lines, sentence(RootKeyOld(since)))
+	}
+	return lines, err
+}
+
+// sentence returns a text of a report as a sentence.
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] + "." }

@@ -74,3 +74,21 @@ func (l *look) anchors() error {
 	}
 	return nil
 }
+
+// rootKey proposes another root key after years.
+func (l *look) rootKey() error {
+	if l.Partner != "" {
+		return nil
+	}
+	since, old, err := registry.RootKeyAge(l.tx, l.now)
+	if old {
+		l.add(Item{
+			Kind: RootKey, Text: "the root key is the same", Since: since,
+			Next: exchange.Next{
+				Text: "encrypt the private keys under another one", Waits: exchange.WaitsForUs,
+				Advice: registry.Advice{Action: registry.ActionRootKeyRotate},
+			},
+		})
+	}
+	return err
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/todo"
 )
 
@@ -166,6 +167,33 @@ func TestRest(t *testing.T) {
 		}
 		if _, err := todo.Look(t.Context(), &h.Program().Viewer, todo.Query{Days: 1, Partner: "none"}); err == nil {
 			t.Error("an unknown partner has a list")
+		}
+	})
+}
+
+// Another root key is proposed two years after it was set, or the last rotation has ended.
+func TestRootKey(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *company) {
+		token, err := h.Found(t.Context(), registry.Person{ID: "ada", Name: "Ada"})
+		h.must(err)
+		ada, err := h.Login(t.Context(), token)
+		h.must(err)
+		root, err := rootkey.Generate()
+		h.must(err)
+		h.must(ada.SetRoot(t.Context(), root, nil))
+		h.put()
+		h.now = noon.AddDate(2, 0, 0).Add(-time.Second)
+		has := func() bool {
+			return slices.ContainsFunc(h.look(in75).Items, func(i todo.Item) bool {
+				return i.Kind == todo.RootKey && i.Since.Equal(noon) && !i.Urgent &&
+					i.Next.Advice.Action == registry.ActionRootKeyRotate
+			})
+		}
+		if has() {
+			t.Error("a second before two years")
+		}
+		if h.now = h.now.Add(time.Second); !has() {
+			t.Errorf("after two years: %+v", h.look(in75).Items)
 		}
 	})
 }
