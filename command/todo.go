@@ -138,6 +138,7 @@ func writeTodoItem(c *cobra.Command, i operation.TodoItem) error {
 
 // todoNames are the first words of a line.
 var todoNames = map[operation.TodoKind]string{
+	operation.TodoUsedLate: "USED AFTER ITS END",
 	operation.TodoRootKey:  "root key",
 	operation.TodoSchedule: "schedule", operation.TodoAnchor: "anchor", operation.TodoDamaged: "damaged row",
 	operation.TodoAlarm: "ALARM", operation.TodoEnds: "key", operation.TodoUnwatched: "NOT WATCHED",

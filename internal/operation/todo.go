@@ -22,6 +22,7 @@ const (
 	TodoSchedule  = todo.Schedule
 	TodoAnchor    = todo.Anchor
 	TodoRootKey   = todo.RootKey
+	TodoUsedLate  = todo.UsedLate
 	TodoDamaged   = todo.Damaged
 	TodoAlarm     = todo.Alarm
 	TodoEnds      = todo.Ends

@@ -162,6 +162,9 @@ type Reader interface {
 	// KeyUsage returns how often a key pair or certificate was used for messages of a partner, or of
 	// all partners if that is empty.
 	KeyUsage(id, partner string) ([]Usage, error)
+	// EndedUses returns the newest uses since a time of keys that are in no state in which they are used, at most n:
+	// one for each key, partner and node. It looks at all keys that have ended.
+	EndedUses(since time.Time, n int) ([]EndedUse, error)
 	Node(name string) (Node, error)
 	// Nodes returns all nodes, in the order of their names.
 	Nodes() ([]Node, error)

@@ -30,6 +30,9 @@ type Scheduler struct {
 	Summary bool
 
 	summed string // the day whose summary is planned
+
+	ended    []registry.EndedUse // keys that are used, as of the last look
+	lookedAt time.Time
 }
 
 // DefaultDrain is longer than a gateway lets a request take.

@@ -46,8 +46,31 @@ func (p *pass) self(ctx context.Context) error {
 		if err == nil && old {
 			p.report.wait(&p.report.Proposed, registry.Renewal{}, "%s", RootKeyOld(since))
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		if since := p.now.Sub(p.lookedAt); since < 0 || since >= lateEvery {
+			if p.ended, err = registry.LateUses(tx, p.now); err != nil {
+				return err
+			}
+			p.lookedAt = p.now
+		}
+		for _, u := range p.ended {
+			p.report.wait(&p.report.Alarms, registry.Renewal{Leg: registry.Leg{Partner: u.Partner}}, "%s", UsedLate(u))
+		}
+		return nil
 	})
+}
+
+// lateEvery is how often a scheduler looks for keys that are used and have ended: it looks at all
+// keys that have ended.
+const lateEvery = time.Hour
+
+// UsedLate says that a node uses a key that has ended, so that nobody watches it.
+func UsedLate(u registry.EndedUse) string {
+	return fmt.Sprintf("node %q has used %s on %s, and it is %s since %s: nobody watches its end; have the node read "+
+		"the registry again, or end it", u.Node, u.Key, u.Last.UTC().Format(time.DateTime), u.State,
+		u.Ended.UTC().Format(time.DateTime))
 }
 
 // RootKeyOld says that the root key is to be rotated.

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/notify"
 	"github.com/sealane/sealane/internal/notify/smtptest"
 	"github.com/sealane/sealane/internal/registry"
@@ -66,7 +67,8 @@ func texts(all []renewal.Wait) (list []string) {
 }
 
 // The certificates of the mail server and of the webhook's server are an alarm from 30 days before their ends on, and
-// the root key is to be rotated after two years. The daily mail says the same.
+// so is a node that uses a key that has ended. The root key is to be rotated after two years. The daily mail says the
+// same.
 func TestWatchingOurselves(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, h *company) {
@@ -79,11 +81,21 @@ func TestWatchingOurselves(t *testing.T) {
 		h.sealed("acme", "SANDBOX", 74)
 		p := h.sends(t, smtptest.New(t, smtptest.Options{TLS: "starttls", Ends: h.now.AddDate(0, 0, 20)}))
 		h.schedule.Summary, h.schedule.Webhook = true, true
+		ended := h.sealed("beta", "SANDBOX", 400)
+		h.must(h.Store.Update(t.Context(), func(tx registry.Tx) error {
+			c, err := tx.Certificate(ended)
+			c.State, c.Changed = registry.Retired, h.now.Add(-2*time.Hour)
+			return errors.Join(err, tx.PutCertificate(&c))
+		}))
+		h.uses("node-1", ended, "beta", lanes.Out)
 		p.outbox.Hook = webhookUntil(t, h.now.AddDate(0, 0, 29))
 		p.tick()
 		h.now = h.now.AddDate(0, 0, 1)
 		report, sent := p.tick()
-		alarms := strings.Join(texts(sent.Alarms), "\n")
+		alarms := strings.Join(append(texts(sent.Alarms), texts(report.Alarms)...), "\n")
+		if !strings.Contains(alarms, `node "node-1" has used `+ended) {
+			t.Errorf("a key that has ended is used, and the alarms are %q", alarms)
+		}
 		proposed := strings.Join(texts(report.Proposed), "\n")
 		if !strings.Contains(alarms, "the certificate of the mail server ends on ") ||
 			!strings.Contains(alarms, "the certificate of the webhook ends on ") ||
@@ -97,6 +109,7 @@ func TestWatchingOurselves(t *testing.T) {
 		last := strings.NewReplacer("=\r\n", "", "\r\n", " ").Replace(string(mails[len(mails)-1].Data))
 		for _, want := range []string{
 			"the mail server ends on", "the webhook ends on", "The root key is the same since",
+			"has used " + ended,
 		} {
 			if !strings.Contains(last, want) {
 				t.Errorf("the daily mail lacks %q: %s", want, last)

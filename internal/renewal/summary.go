@@ -121,8 +121,15 @@ func ourselves(tx registry.Reader, now time.Time, servers []string) (lines []str
 		lines = append(lines, sentence(text))
 	}
 	since, old, err := registry.RootKeyAge(tx, now)
+	if err != nil {
+		return nil, err
+	}
 	if old {
 		lines = append(lines, sentence(RootKeyOld(since)))
+	}
+	late, err := registry.LateUses(tx, now)
+	for _, u := range late {
+		lines = append(lines, sentence(UsedLate(u)))
 	}
 	return lines, err
 }

@@ -98,3 +98,26 @@ func (t *tx) KeyUsage(id, partner string) ([]registry.Usage, error) {
 	return list(t, fmt.Sprintf("uses of %q", id), usages,
 		condition+" GROUP BY node, direction ORDER BY node, direction", args...)
 }
+
+var endedUses = selection[registry.EndedUse]{
+	`SELECT id, partner, node, MAX(last) FROM key_use`,
+	func(row scan) (u registry.EndedUse, err error) {
+		return u, row(textInto[string]{&u.Key}, textInto[string]{&u.Partner}, textInto[string]{&u.Node},
+			instantInto{&u.Last})
+	},
+}
+
+// EndedUses implements [registry.Reader].
+func (t *tx) EndedUses(since time.Time, n int) ([]registry.EndedUse, error) {
+	var states []any
+	for _, s := range registry.States() {
+		if !s.InUse() {
+			states = append(states, string(s))
+		}
+	}
+	ended := " WHERE state IN (" + placeholders(len(states)) + ")"
+	args := slices.Concat([]any{since.UnixMicro()}, states, states, []any{n})
+	return list(t, "uses of keys that have ended", endedUses, ` WHERE last >= ?
+		AND (id IN (SELECT id FROM certificate`+ended+`) OR id IN (SELECT id FROM key_pair`+ended+`))
+		GROUP BY id, partner, node ORDER BY MAX(last) DESC, id, partner, node LIMIT ?`, args...)
+}

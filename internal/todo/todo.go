@@ -25,6 +25,7 @@ const (
 	Schedule    Kind = "schedule"     // no schedule runs
 	Anchor      Kind = "anchor"       // of the audit log: it fails, or none is there
 	RootKey     Kind = "root-key"     // it is the same for years
+	UsedLate    Kind = "used-late"    // a node uses a key that has ended
 	Damaged     Kind = "damaged"      // a row that can't be read
 	Alarm       Kind = "alarm"        // a doubt about a key in use
 	Ends        Kind = "ends"         // a key in use whose use ends
@@ -134,8 +135,8 @@ type look struct {
 
 func (l *look) all() error {
 	for _, part := range []func() error{
-		l.schedule, l.anchors, l.rootKey, l.alarms, l.ends, l.renewals, l.requests, l.incoming, l.lacking, l.offers,
-		l.mismatches, l.contacts, l.waivers, l.loosened,
+		l.schedule, l.anchors, l.rootKey, l.usedLate, l.alarms, l.ends, l.renewals, l.requests, l.incoming,
+		l.lacking, l.offers, l.mismatches, l.contacts, l.waivers, l.loosened,
 	} {
 		if err := part(); err != nil {
 			return err

@@ -92,3 +92,20 @@ func (l *look) rootKey() error {
 	}
 	return err
 }
+
+// usedLate are the keys that nodes use after they have ended.
+func (l *look) usedLate() error {
+	late, err := registry.LateUses(l.tx, l.now)
+	for _, u := range late {
+		if l.Partner != "" && l.Partner != u.Partner {
+			continue
+		}
+		l.add(Item{
+			Kind: UsedLate, ID: u.Key, Partner: u.Partner, Text: renewal.UsedLate(u), Urgent: true,
+			Next: exchange.Next{
+				Text: "find out what that node serves", Waits: exchange.WaitsForUs,
+			},
+		})
+	}
+	return err
+}

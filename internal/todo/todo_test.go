@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/todo"
@@ -194,6 +195,52 @@ func TestRootKey(t *testing.T) {
 		}
 		if h.now = h.now.Add(time.Second); !has() {
 			t.Errorf("after two years: %+v", h.look(in75).Items)
+		}
+	})
+}
+
+// A node that uses a key an hour or more after it has ended is named for a week.
+func TestUsedLate(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *company) {
+		p, e := lane("acme")
+		old := theirs("c-old", "acme", registry.Retired, 400)
+		pair, own := ours("k-old", "acme", registry.Retired, 400)
+		old.Changed, pair.Changed = noon, noon
+		h.put(p, e, old, pair, own, theirs("c-new", "acme", registry.Active, 700))
+		batch := int64(0)
+		use := func(key string, after time.Duration) {
+			batch++
+			at := noon.Add(after)
+			h.must(h.Store.UsedKeys(t.Context(), lanes.KeyUses{
+				Node: "one", Process: "p", Batch: batch, Seen: []lanes.KeySeen{{
+					KeyUse: lanes.KeyUse{Key: key, Partner: "acme", Direction: lanes.Out},
+					Seen:   lanes.Seen{First: at, Last: at, Count: 1},
+				}},
+			}))
+		}
+		late := func() (list []string) {
+			for _, i := range h.look(in75).Items {
+				if i.Kind == todo.UsedLate && i.Urgent && strings.Contains(i.Text, `node "one" has used `+i.ID) {
+					list = append(list, i.ID)
+				}
+			}
+			return list
+		}
+		h.now = noon.Add(3 * time.Hour)
+		use("c-old", 30*time.Minute)
+		use("k-old", -time.Hour)
+		use("c-new", 2*time.Hour)
+		if got := late(); got != nil {
+			t.Errorf("uses before the end: %q", got)
+		}
+		use("c-old", 2*time.Hour)
+		use("k-old", 90*time.Minute)
+		if got := late(); !slices.Equal(got, []string{"c-old", "k-old"}) {
+			t.Errorf("%q", got)
+		}
+		h.now = noon.AddDate(0, 0, 8)
+		if got := late(); got != nil {
+			t.Errorf("a week later: %q", got)
 		}
 	})
 }
