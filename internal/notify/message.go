@@ -13,15 +13,19 @@ import (
 	gomail "github.com/wneessen/go-mail"
 )
 
-// Message is a mail to one person. Its names, subject and texts may have any characters.
+// Message is a mail. Its names, subject and texts may have any characters.
 type Message struct {
 	From, FromName string
 	To, ToName     string
 	ReplyTo        string // empty: answers go to From
-	Subject        string
-	ID             string // the Message-ID, with or without its angle brackets
-	Date           time.Time
-	Text, HTML     string
+	// Draft is whether a person sends the mail, and adds a sender or recipient that is not there. AlsoTo are more
+	// recipients of a draft.
+	Draft      bool
+	AlsoTo     []string
+	Subject    string
+	ID         string // the Message-ID, with or without its angle brackets
+	Date       time.Time
+	Text, HTML string
 }
 
 // Bytes returns the mail as it is sent and stored (RFC 5322): its lines end with CR and LF, and have ASCII only. It
@@ -36,8 +40,9 @@ func (m Message) Bytes() ([]byte, error) {
 	case strings.TrimSpace(m.Subject) == "" || m.Text == "" || m.HTML == "":
 		return nil, errors.New("the mail has no subject, text or HTML")
 	}
-	for _, address := range []string{m.From, m.To, m.ReplyTo} {
-		if err := checkAddress(address); err != nil && (address != "" || m.ReplyTo != "") {
+	for i, address := range append([]string{m.ReplyTo, m.From, m.To}, m.AlsoTo...) {
+		mayMiss := i == 0 || m.Draft
+		if err := checkAddress(address); err != nil && (address != "" || !mayMiss) {
 			return nil, fmt.Errorf("address %.80q: %w", address, err)
 		}
 	}
@@ -47,8 +52,15 @@ func (m Message) Bytes() ([]byte, error) {
 	msg.SetDateWithValue(m.Date.UTC())
 	msg.Subject(line(m.Subject))
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
-	msg.FromMailAddress(&mail.Address{Name: line(m.FromName), Address: m.From})
-	msg.ToMailAddress(&mail.Address{Name: line(m.ToName), Address: m.To})
+	if m.From != "" {
+		msg.FromMailAddress(&mail.Address{Name: line(m.FromName), Address: m.From})
+	}
+	if m.To != "" {
+		msg.ToMailAddress(&mail.Address{Name: line(m.ToName), Address: m.To})
+	}
+	for _, address := range m.AlsoTo {
+		msg.AddToMailAddress(&mail.Address{Address: address})
+	}
 	if m.ReplyTo != "" && m.ReplyTo != m.From {
 		msg.ReplyToMailAddress(&mail.Address{Address: m.ReplyTo})
 	}

@@ -162,6 +162,14 @@ type RenewalMail struct {
 	SentBy string    `json:"sent_by,omitempty"`
 }
 
+// Kind returns the kind of letter that the mail is.
+func (m RenewalMail) Kind() NoticeKind {
+	if m.Ready {
+		return LetterReady
+	}
+	return LetterInstalled
+}
+
 // CampaignPlan says how fast a shared pair is renewed with the partners who share it.
 type CampaignPlan struct {
 	Batch int `json:"batch"` // partners who are offered the certificate at a time

@@ -1,17 +1,13 @@
 package renewal
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"mime"
-	"mime/quotedprintable"
-	"net/mail"
 	"strings"
 	"time"
 
-	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/notify"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -104,25 +100,13 @@ func letterOf(tx registry.Reader, n registry.Renewal) (out Letter, err error) {
 	if err != nil {
 		return out, err
 	}
-	p, err := tx.Partner(n.Partner)
-	if err != nil {
-		return out, err
-	}
-	c, err := tx.Certificate(n.Successor)
-	if err != nil {
-		return out, err
-	}
-	before, err := tx.Certificate(n.Replaces)
-	if err != nil {
-		return out, err
-	}
 	if len(n.Mail.To) == 0 && n.Mail.Sent.IsZero() { // a contact may have come since
 		planned := *n.Mail
 		planned.To = mailTo(env)
 		n.Mail = &planned
 	}
 	out = Letter{Renewal: n.ID, Planned: n.Mail.Planned, To: n.Mail.To}
-	out.Data, err = letter(n, env, p, c, before)
+	out.Data, err = letter(tx, n, env)
 	return out, err
 }
 
@@ -135,71 +119,30 @@ func notPlanned(n registry.Renewal) error {
 	return registry.Refuse("renewal %s is %s: its mail is planned when every node uses the successor", n.ID, n.Step)
 }
 
-// letter writes the mail. What comes from certificates is printable in them: see package cert.
-func letter(
-	n registry.Renewal, env registry.Environment, p registry.Partner, c, before registry.Certificate,
-) ([]byte, error) {
-	chain, err := c.Parse()
+// letter writes the mail as the built-in template has it, for a person to send: its names are those of the day on
+// which it was planned.
+func letter(tx registry.Reader, n registry.Renewal, env registry.Environment) ([]byte, error) {
+	templates, _ := notify.LoadTemplates("")
+	r := rendering{Reader: tx, config: &notify.Config{}, templates: templates, now: n.Mail.Planned}
+	m := registry.Mail{Kind: n.Mail.Kind(), Partner: n.Partner, Environment: n.Environment, MessageID: n.Mail.ID}
+	f, err := r.about(m)
 	if err != nil {
 		return nil, err
 	}
-	sum := cert.Fingerprints(nil, chain[0]).Rows[0].SHA256
-	var body strings.Builder
-	write := func(format string, args ...any) { fmt.Fprintf(&body, format+"\r\n", args...) }
-	write("%s,", p.Name)
-	write("")
-	inUse := !n.Mail.Ready
-	if inUse {
-		write("your new certificate for %s is in use.", n.Environment)
-		write("All of our systems encrypt to it and verify by it.")
-	} else {
-		write("your new certificate for %s is known to all of our systems. They accept it and the old one.",
-			n.Environment)
-		write("You can replace the old key by the new one when you like.")
-	}
-	write("")
-	write("  Common name  %s", c.CommonName)
-	write("  Serial       %s", c.Serial)
-	if c.KeyID != "" {
-		write("  Key ID       %s", c.KeyID)
-	}
-	write("  Valid until  %s", c.NotAfter.Format("2 January 2006, 15:04 UTC"))
-	write("  SHA-256      %s", sum.Hex)
-	write("")
-	write("It replaces the certificate with the serial %s, valid until %s.", before.Serial,
-		before.NotAfter.Format("2 January 2006"))
-	if inUse {
-		write("You can end the use of the old key now. If you must go back to it, tell us before.")
-	}
-	var out bytes.Buffer
-	header := func(name, value string) { fmt.Fprintf(&out, "%s: %s\r\n", name, value) }
-	if env.MailFrom != "" {
-		header("From", (&mail.Address{Address: env.MailFrom}).String())
-	}
-	to := make([]string, len(n.Mail.To))
-	for i, address := range n.Mail.To {
-		to[i] = (&mail.Address{Address: address}).String()
-	}
-	if len(to) > 0 {
-		header("To", strings.Join(to, ", "))
-	}
-	subject := "Your new certificate for %s is in use (%s)"
-	if !inUse {
-		subject = "Your new certificate for %s can be used (%s)"
-	}
-	header("Subject", mime.QEncoding.Encode("utf-8", fmt.Sprintf(subject, n.Environment, c.CommonName)))
-	header("Date", n.Mail.Planned.Format(time.RFC1123Z))
-	header("Message-ID", n.Mail.ID)
-	header("Auto-Submitted", "auto-generated")
-	header("MIME-Version", "1.0")
-	header("Content-Type", "text/plain; charset=utf-8")
-	header("Content-Transfer-Encoding", "quoted-printable")
-	out.WriteString("\r\n")
-	text := quotedprintable.NewWriter(&out)
-	if _, err := text.Write([]byte(body.String())); err != nil {
+	if err := r.confirms(n, &f); err != nil {
 		return nil, err
 	}
-	return out.Bytes(), text.Close()
+	more := []string{}
+	if len(n.Mail.To) > 0 {
+		m.To, more = n.Mail.To[0], n.Mail.To[1:]
+	}
+	f.From, f.Email = env.MailFrom, ""
+	f.Environment = n.Environment
+	if len(more) == 0 {
+		r.addressed(env, m.To, &f)
+	}
+	err = r.write(&m, f, more...)
+	return m.Data, err
 }
 
 // Sent records that the mail which confirms a new certificate was sent by a person.

@@ -65,10 +65,6 @@ func (p *pass) letters(ctx context.Context, n registry.Renewal) error {
 	if n.Mail == nil || !n.Mail.Sent.IsZero() {
 		return nil
 	}
-	kind := registry.LetterInstalled
-	if n.Mail.Ready {
-		kind = registry.LetterReady
-	}
 	var to []string
 	var missing []registry.Mail
 	err := p.session.View(ctx, func(tx registry.Reader) error {
@@ -86,7 +82,7 @@ func (p *pass) letters(ctx context.Context, n registry.Renewal) error {
 				"another contact, or send it and record that", n.Successor, n.Partner, n.Environment)
 		}
 		missing, err = unplanned(tx, to, registry.Mail{
-			Kind: kind, Partner: n.Partner, Environment: n.Environment, About: n.ID,
+			Kind: n.Mail.Kind(), Partner: n.Partner, Environment: n.Environment, About: n.ID,
 			State: registry.MailPlanned, Next: p.now, Planned: p.now,
 		}, func(to string) string { return letterKey(n, to) })
 		return err

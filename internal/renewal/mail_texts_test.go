@@ -1,6 +1,7 @@
 package renewal_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -86,8 +87,24 @@ func TestMailsAboutTheirs(t *testing.T) {
 		h.node("gw-1", h.head())
 		p.tick()
 	}
-	p.says(p.only1(primary), "your new certificate", "It replaces the certificate with the serial number 0x1268",
+	sent := p.only1(primary)
+	p.says(sent, "your new certificate", "It replaces the certificate with the serial number 0x1268",
 		"which ends on "+end.Format("2 January 2006"))
+
+	// Where a person sends it, the mail says the same.
+	byHand, err := renewal.ConfirmationMail(t.Context(), &h.anna.Viewer, renewal.Name{ID: renews})
+	h.must(err)
+	again, err := renewal.ConfirmationMail(t.Context(), &h.anna.Viewer, renewal.Name{ID: renews})
+	if err != nil || !bytes.Equal(byHand.Data, again.Data) {
+		t.Errorf("it differs each time: %v", err)
+	}
+	l, err := mailserver.Mail{Data: byHand.Data}.Letter()
+	h.must(err)
+	if l.Subject != sent.Subject || !strings.Contains(l.To, primary) {
+		t.Errorf("to %s: %q, and sent was %q", l.To, l.Subject, sent.Subject)
+	}
+	l.Text = strings.Join(strings.Fields(l.Text), " ")
+	p.says(l, "It replaces the certificate with the serial number 0x1268", "Hello Keys,")
 }
 
 // What the mails of the renewal of our certificate say.

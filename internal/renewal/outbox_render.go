@@ -44,9 +44,9 @@ type rendering struct {
 	servers   []string // whose certificates end soon
 }
 
-// facts returns what the message says, and reports whether it is still to be said.
-func (r rendering) facts(m registry.Mail) (f notify.Facts, still bool, err error) {
-	f = notify.Facts{
+// about returns what each message to somebody says.
+func (r rendering) about(m registry.Mail) (notify.Facts, error) {
+	f := notify.Facts{
 		Kind: notify.Kind(m.Kind), Partner: m.Partner, Now: r.now,
 		Person: r.config.Answers.Name, Telephone: r.config.Answers.Telephone,
 	}
@@ -55,12 +55,20 @@ func (r rendering) facts(m registry.Mail) (f notify.Facts, still bool, err error
 	if m.Partner != "" {
 		p, err := r.Partner(m.Partner)
 		if err != nil {
-			return f, false, err
+			return f, err
 		}
 		f.Partner, f.Profile = p.Name, p.Profile
 		if prof, err := registry.LoadProfile(r.Reader, p.Profile); err == nil {
 			f.Profile = prof.Title
 		}
+	}
+	return f, nil
+}
+
+// facts returns what the message says, and reports whether it is still to be said.
+func (r rendering) facts(m registry.Mail) (f notify.Facts, still bool, err error) {
+	if f, err = r.about(m); err != nil {
+		return f, false, err
 	}
 	switch {
 	case m.Kind == registry.NoticeSummary:
@@ -280,14 +288,7 @@ func (r rendering) letter(m registry.Mail, f *notify.Facts) (still bool, err err
 		if err != nil || !letterOfNow(n, m) || n.Step.Closed() {
 			return false, err
 		}
-		id = n.Successor
-		before, err := r.Certificate(n.Replaces)
-		if err != nil {
-			return false, err
-		}
-		ends := notify.Certificate{NotAfter: before.NotAfter}.EndDay()
-		f.Lines = append(f.Lines, "It replaces the certificate with the serial number "+serial(before)+
-			", which ends on "+ends+".")
+		return true, r.confirms(n, f)
 	}
 	row, err := r.Certificate(id)
 	if err != nil {
@@ -304,6 +305,23 @@ func (r rendering) letter(m registry.Mail, f *notify.Facts) (still bool, err err
 	return true, nil
 }
 
+// confirms adds the successor that a letter confirms, and which certificate it replaces.
+func (r rendering) confirms(n registry.Renewal, f *notify.Facts) error {
+	row, err := r.Certificate(n.Successor)
+	if err != nil {
+		return err
+	}
+	before, err := r.Certificate(n.Replaces)
+	if err != nil {
+		return err
+	}
+	f.Certificates = []notify.Certificate{r.shown(row)}
+	ends := notify.Certificate{NotAfter: before.NotAfter}.EndDay()
+	f.Lines = append(f.Lines, "It replaces the certificate with the serial number "+serial(before)+
+		", which ends on "+ends+".")
+	return nil
+}
+
 // letterOfNow reports whether a letter is about what its renewal is at: it was not rolled back, and no
 // person has sent the letter.
 func letterOfNow(n registry.Renewal, m registry.Mail) bool {
@@ -311,8 +329,8 @@ func letterOfNow(n registry.Renewal, m registry.Mail) bool {
 		(n.Mail.Sent.IsZero() || n.Mail.SentBy == registry.RenewalProgram)
 }
 
-// write renders the message.
-func (r rendering) write(m *registry.Mail, f notify.Facts) error {
+// write renders the message. With more recipients it is a draft for a person.
+func (r rendering) write(m *registry.Mail, f notify.Facts, more ...string) error {
 	if m.To == registry.ToWebhook {
 		return r.event(m, f)
 	}
@@ -326,7 +344,7 @@ func (r rendering) write(m *registry.Mail, f notify.Facts) error {
 	}
 	m.Subject = subject
 	message := notify.Message{
-		From: f.From, FromName: f.Sender, ReplyTo: f.Email, To: m.To, ToName: f.Contact, Subject: subject,
+		From: f.From, FromName: f.Sender, ReplyTo: f.Email, To: m.To, ToName: f.Contact, Draft: more != nil, AlsoTo: more, Subject: subject,
 		ID: m.MessageID, Date: r.now, Text: text, HTML: html,
 	}
 	if message.ReplyTo == message.From {
