@@ -42,12 +42,12 @@ done
 CGO_ENABLED=0 GOARCH=arm64 GOOS=linux go build -tags sealane_dlopen -o /dev/null ./cmd/sealane
 CGO_ENABLED=0 GOARCH=386 go vet ./...
 
-# Each of these tests is thousands of cases in one goroutine: there is nothing to race. They run
-# without the race detector, and only there.
+# Each of these tests is thousands of cases in one goroutine, or runs programs that are killed: there is
+# nothing to race. They run without the race detector, and only there.
 keyfile='TestSearchIsBounded|TestSearchIsLinear'
 inspect='TestEveryForgedFaultIsNamed|TestFaultsSeenWithoutKeys|TestHostileSizes'
 inspect+='|TestNoFaultOnlyOfWhatOpens|TestNothingIsClaimedOfRepetition|TestStrictCodecRefusesEveryForgedFault'
-renewal='TestProperties|TestPropertiesWithoutAGuard'
+renewal='TestProperties|TestPropertiesWithoutAGuard|TestPassKilled|TestPeopleKilled|TestPeopleOfOurLegKilled'
 for name in ${keyfile//|/ } ${inspect//|/ } ${renewal//|/ }; do
 	if [ "$(git grep -hE "^func $name\(" -- '*_test.go' | wc -l)" != 1 ]; then
 		echo "test.sh: $name is not the name of exactly one test, so some would be skipped" >&2

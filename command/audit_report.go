@@ -61,6 +61,14 @@ func writeAuditReport(c *cobra.Command, r operation.AuditReport) error {
 			text := fmt.Sprintf("%s by %s, record %d %s", e.Step, e.By, e.Record, e.Text)
 			w.fact(auditTime(e.At), strings.TrimSpace(text))
 		}
+		for _, m := range n.Notices {
+			w.fact(auditTime(m.At), fmt.Sprintf("%s to %s, %d days before the end, accepted in mail %s", m.Kind, m.To,
+				m.Days, m.Mail))
+		}
+		if a := n.Ack; a != nil {
+			w.fact(auditTime(a.At), fmt.Sprintf("notices acknowledged by %s until %s: %s", a.By,
+				auditTime(a.Until), a.Reason))
+		}
 	}
 	w.line("\nCHANGES (%d)", len(r.Events))
 	for _, e := range r.Events {

@@ -25,9 +25,10 @@ what became of each, which are due now or on another day, and why there is none.
 	}
 	flags := registryVerb(c)
 	c.Flags().StringVar(&day, "day", "", "look at the end of this `day`, in UTC (default now)")
+	config := addNotify(c)
 	c.Flags().StringVar(&in.Partner, "partner", "", "the partner, where several share the key pair")
 	input := func(_ *cobra.Command, args []string) (operation.NoticeWhy, error) {
-		in.Of = args[0]
+		in.Of, in.Config = args[0], *config
 		if day != "" {
 			at, err := time.Parse(time.DateOnly, day)
 			if err != nil {

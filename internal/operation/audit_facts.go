@@ -177,6 +177,9 @@ func (f *facts) renewal(record int64, id, partner string, row json.RawMessage) {
 	if n.Hold != nil {
 		f.add(name, "held by "+n.Hold.By+": "+n.Hold.Reason)
 	}
+	if a := n.Ack; a != nil {
+		f.add(name, "notices acknowledged by "+a.By+" until "+a.Until.UTC().Format(time.RFC3339)+": "+a.Reason)
+	}
 	if n.Told != nil {
 		f.add(name, "key ID "+n.Told.KeyID+" told: "+n.Told.Said)
 	}

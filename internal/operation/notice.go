@@ -18,7 +18,6 @@ type (
 	Notice        = registry.Notice
 	NoticeAck     = renewal.Ack
 	NoticeLetter  = renewal.SendLetter
-	NoticeWhy     = renewal.WhyOf
 	NoticeReason  = renewal.Explained
 	NoticeBounced = renewal.Bounced
 	NoticeKind    = registry.NoticeKind
@@ -105,11 +104,9 @@ type NoticeText struct {
 // PreviewNotice returns a mail as it was sent, or as it would be sent now.
 var PreviewNotice = reading("PreviewNotice",
 	func(ctx context.Context, v *registry.Viewer, in NoticePreview) (out NoticeText, err error) {
-		c := &notify.Config{}
-		if in.Config != "" {
-			if c, err = notify.Read(in.Config); err != nil {
-				return out, err
-			}
+		c, err := readNotify(in.Config)
+		if err != nil {
+			return out, err
 		}
 		templates, problems := notify.LoadTemplates(c.TemplatesFolder())
 		for _, p := range problems {
@@ -122,11 +119,9 @@ var PreviewNotice = reading("PreviewNotice",
 // SampleNotice returns the mail of a kind as the templates of a configuration write it, with made-up
 // certificates. It needs no registry.
 func SampleNotice(config string, kind NoticeKind) (text string, problems []error, err error) {
-	c := &notify.Config{}
-	if config != "" {
-		if c, err = notify.Read(config); err != nil {
-			return "", nil, err
-		}
+	c, err := readNotify(config)
+	if err != nil {
+		return "", nil, err
 	}
 	templates, problems := notify.LoadTemplates(c.TemplatesFolder())
 	text, problem, err := templates.Sample(notify.Kind(kind))
@@ -145,11 +140,30 @@ func NoticeKinds() []NoticeKind {
 	return all
 }
 
+// NoticeWhy asks why notices about something were sent, or were not.
+type NoticeWhy struct {
+	renewal.WhyOf
+	// Config is the file that names our own people and templates. Empty: our own people are the operators.
+	Config string `json:"config,omitempty"`
+}
+
 // WhyNotice says why notices were sent, or were not.
 var WhyNotice = reading("WhyNotice",
 	func(ctx context.Context, v *registry.Viewer, in NoticeWhy) (NoticeReason, error) {
-		return renewal.Explain(ctx, v, in, nil)
+		c, err := readNotify(in.Config)
+		if err != nil {
+			return NoticeReason{}, err
+		}
+		return renewal.Explain(ctx, v, in.WhyOf, c.Operations)
 	})
+
+// readNotify returns the configuration of a file, or the zero value without one.
+func readNotify(file string) (*notify.Config, error) {
+	if file == "" {
+		return &notify.Config{}, nil
+	}
+	return notify.Read(file)
+}
 
 // AckNotices stops the notices of a renewal until a time.
 var AckNotices = onRenewal("AckNotices", registry.ActionNoticeAck, renewal.Renewals.Ack)

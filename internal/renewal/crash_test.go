@@ -190,7 +190,7 @@ func TestPassKilled(t *testing.T) {
 		}
 		h.now = h.now.Add(time.Hour)
 		return kills + k.until("retiring active", "retired active", registry.RenewalDone)
-	}, proof(30, 100))
+	}, proof(12, 100))
 }
 
 // Two people are killed at each statement of what they do with a partner's certificate: they order it with
@@ -214,7 +214,7 @@ func TestPeopleKilled(t *testing.T) {
 		kills += k.until("active staged", "retiring active", registry.RenewalActive)
 		k.Act, k.Key = "revoke", first
 		return kills + k.until("retiring active", "compromised active", "")
-	}, proof(30, 100))
+	}, proof(12, 100))
 }
 
 // The same with a key pair of ours: people offer it, record that the partner has it, order its activation, roll
@@ -244,7 +244,7 @@ func TestPeopleOfOurLegKilled(t *testing.T) {
 		kills += k.until("active staged", "retiring active", registry.RenewalActive)
 		k.Act, k.Key = "retire", first
 		return kills + k.until("retiring active", "retired active", registry.RenewalDone)
-	}, proof(30, 100))
+	}, proof(12, 100))
 }
 
 func (h *company) states(a, b string) string { return string(h.state(a)) + " " + string(h.state(b)) }
@@ -279,7 +279,7 @@ func (k killing) run() (killed bool) {
 // given, in a step. It returns how often it has killed. The short form leaves statements out.
 func (k killing) until(before, after string, step registry.RenewalStep) (kills int) {
 	k.t.Helper()
-	for k.At = 1; ; k.At += proof(3, 1) {
+	for k.At = 1; ; k.At += proof(7, 1) {
 		if k.At > 500 {
 			k.t.Fatalf("%s never ends", k.Act)
 		}

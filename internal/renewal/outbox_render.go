@@ -344,8 +344,8 @@ func (r rendering) write(m *registry.Mail, f notify.Facts, more ...string) error
 	}
 	m.Subject = subject
 	message := notify.Message{
-		From: f.From, FromName: f.Sender, ReplyTo: f.Email, To: m.To, ToName: f.Contact, Draft: more != nil, AlsoTo: more, Subject: subject,
-		ID: m.MessageID, Date: r.now, Text: text, HTML: html,
+		From: f.From, FromName: f.Sender, ReplyTo: f.Email, To: m.To, ToName: f.Contact,
+		Draft: more != nil, AlsoTo: more, Subject: subject, ID: m.MessageID, Date: r.now, Text: text, HTML: html,
 	}
 	if message.ReplyTo == message.From {
 		message.ReplyTo = ""
