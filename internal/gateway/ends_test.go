@@ -225,6 +225,13 @@ func TestWebhookOfTheRegistry(t *testing.T) {
 	if ids, _ := hook.received(); len(ids) != 1 || !strings.HasSuffix(ids[0], ".60") {
 		t.Errorf("%q", ids)
 	}
+	write(t, file, "webhook: {url: nowhere}\n") // messages are served all the same
+	again := &linked{firm: f}
+	again.running = start(t, f.config("two", ", schedule: true, notify: "+file, ingress("http://127.0.0.1:1")),
+		func(_ *running, o *gateway.Options) { again.options(o) })
+	if log := again.log.String(); !strings.Contains(log, "no program is told that certificates in files end") {
+		t.Error(log)
+	}
 }
 
 // TestReplacedInFiles: nobody is told that a key ends that is not active, if one that is ends later. A staged

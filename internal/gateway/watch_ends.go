@@ -44,27 +44,32 @@ type event struct {
 	ended       bool // it was received, or given up
 }
 
-// hook returns the webhook that is told of ends: that of the file, or that of registry.notify.
+// hook returns the webhook that is told of ends: that of the file, or that of registry.notify. If that one can't be
+// used, messages are served all the same: the schedule has an alarm, too.
 func (b *builder) hook(ctx context.Context) *notify.Hook {
-	var hook *notify.Hook
-	var err error
-	path := "notify.webhook"
-	switch c := b.c; {
+	c := b.c
+	switch {
 	case b.in("notify") || b.in("registry"): // it is said already
 		return nil
 	case c.Notify != nil:
-		hook, err = c.Notify.Webhook.Hook(ctx, c.dir)
-	case c.Registry != nil && c.Registry.Notify != "":
-		path = "registry.notify"
-		var file *notify.Config
-		if file, err = notify.Read(c.Registry.Notify.in(c.dir)); err == nil {
-			hook, err = notify.NewHook(file)
+		hook, err := c.Notify.Webhook.Hook(ctx, c.dir)
+		if err != nil {
+			b.add("notify.webhook", "%v", err)
+		}
+		return hook
+	case c.Registry == nil || c.Registry.Notify == "":
+		return nil
+	}
+	file, err := notify.Read(c.Registry.Notify.in(c.dir))
+	if err == nil {
+		var hook *notify.Hook
+		if hook, err = notify.NewHook(file); err == nil {
+			return hook
 		}
 	}
-	if err != nil {
-		b.add(path, "%v", err)
-	}
-	return hook
+	b.g.log.Error("no program is told that certificates in files end", "word", "registry.notify",
+		"reason", err.Error())
+	return nil
 }
 
 // watchEnds tells that certificates in files end, until run ends.

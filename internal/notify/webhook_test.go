@@ -3,10 +3,17 @@ package notify_test
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"io"
+	"log"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -16,6 +23,7 @@ import (
 
 	"github.com/sealane/sealane/internal/notify"
 	"github.com/sealane/sealane/internal/secretplace"
+	"github.com/sealane/sealane/internal/testkey"
 )
 
 // hook returns the webhook of a server, which signs with a secret.
@@ -124,6 +132,53 @@ func TestPing(t *testing.T) {
 	for _, url := range []string{s.URL + "/bad-t0ken", "http://127.0.0.1:1/t0ken", "%zz-t0ken", "t0ken:x"} {
 		if err := notify.Ping(t.Context(), url); err == nil || strings.Contains(err.Error(), "t0ken") {
 			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+// TestHookCertificate: the certificate that the webhook's server presents is known after a call, also one that is not
+// accepted because it has ended.
+func TestHookCertificate(t *testing.T) {
+	t.Parallel()
+	key := testkey.RSA(t, "a webhook's server", 2048)
+	for name, end := range map[string]time.Time{
+		"valid": time.Now().Add(time.Hour).UTC().Truncate(time.Second),
+		"ended": time.Now().Add(-time.Hour).UTC().Truncate(time.Second),
+	} {
+		template := &x509.Certificate{
+			SerialNumber: big.NewInt(1), NotBefore: end.AddDate(-1, 0, 0), NotAfter: end, IsCA: true,
+			BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+		s.StartTLS()
+		defer s.Close()
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "secret"), "0123456789abcdef")
+		write(t, filepath.Join(dir, "ca.pem"),
+			string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+		c := notify.WebhookConfig{URL: s.URL, Secret: "file:secret", CA: "ca.pem"}
+		h, err := c.Hook(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Certificate() != nil {
+			t.Errorf("%s: it is known before a call", name)
+		}
+		if err := h.Post(t.Context(), "a", time.Now(), nil); (err == nil) != (name == "valid") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if shown := h.Certificate(); shown == nil || !shown.NotAfter.Equal(end) {
+			t.Errorf("%s: %v", name, shown)
+		}
+		c.CA = "secret"
+		if _, err := c.Hook(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "no certificate in PEM") {
+			t.Errorf("a file without issuers: %v", err)
 		}
 	}
 }
