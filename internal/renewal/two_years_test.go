@@ -50,24 +50,26 @@ func (p *posts) came(end time.Time) (lines []string) {
 	p.t.Helper()
 	for _, m := range p.mails() {
 		to, subject, _ := strings.Cut(m, ": ")
-		kind := "?"
-		for text, name := range map[string]string{
-			"confirm your contacts": "contacts", "please send us the next": "send", "No answer from": "escalation",
-			"Telephone ": "call", "install our next": "install", "is known to all": "ready", "is in use": "in use",
-			"the next is not in use": "internal", "Certificates on": "summary",
-		} {
-			if strings.Contains(subject, text) {
-				kind = name
-			}
-		}
-		if kind == "?" {
-			kind = subject
-		}
-		days := int(end.Sub(p.now).Round(time.Hour) / (24 * time.Hour))
-		lines = append(lines, fmt.Sprintf("%d %s %s", days, to, kind))
+		lines = append(lines, p.line(end, to, subject))
 	}
 	slices.Sort(lines)
 	return lines
+}
+
+// line returns how many days are left, and the recipient and the kind of a mail.
+func (p *posts) line(end time.Time, to, subject string) string {
+	kind := subject
+	for text, name := range map[string]string{
+		"confirm your contacts": "contacts", "please send us the next": "send", "No answer from": "escalation",
+		"Telephone ": "call", "install our next": "install", "is known to all": "ready", "is in use": "in use",
+		"the next is not in use": "internal", "Certificates on": "summary",
+	} {
+		if strings.Contains(subject, text) {
+			kind = name
+		}
+	}
+	days := int(end.Sub(p.now).Round(time.Hour) / (24 * time.Hour))
+	return fmt.Sprintf("%d %s %s", days, to, kind)
 }
 
 // want compares mails with those that are expected: one line a day, with several recipients.
