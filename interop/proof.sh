@@ -21,6 +21,8 @@
 #	TestPassKilled        a scheduler is killed at each statement, three times on each database;
 #	TestPeopleKilled      so are people who order, approve, roll back and revoke,
 #	TestPeopleOfOurLegKilled  and those who offer a pair of ours, and retire the one before
+#	TestSendingKilled     a program that sends mails is killed at each stage, and at any time, 120
+#	                      times on each database
 #	TestProperties        1,000,000 steps of people, programs, nodes and partners, in worlds of
 #	                      400 steps that share nothing, one for each core: about an hour
 set -euo pipefail
@@ -51,7 +53,8 @@ for test in TestStrangers TestGarbageOfAnother TestTwoNodes; do
 	prove $test
 done
 package=./internal/renewal timeout=24h
-for test in TestPassKilled TestPeopleKilled TestPeopleOfOurLegKilled TestPropertiesWithoutAGuard TestProperties; do
+for test in TestPassKilled TestPeopleKilled TestPeopleOfOurLegKilled TestSendingKilled TestPropertiesWithoutAGuard \
+	TestProperties; do
 	prove $test
 done
 if [ $selected = 0 ]; then

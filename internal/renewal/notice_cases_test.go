@@ -244,3 +244,48 @@ func TestConfirmingLetters(t *testing.T) {
 		t.Errorf("%+v", report.Alarms)
 	}
 }
+
+// A mail server is away for three weeks. Then each recipient has one mail, which says what is true by then. What the
+// partner has answered meanwhile, it is not asked for.
+func TestServerAway(t *testing.T) {
+	t.Parallel()
+	for name, answers := range map[string]bool{"no answer": false, "the partner answers": true} {
+		t.Run(name, func(t *testing.T) {
+			h := newCompany(t, "sqlite:"+t.TempDir()+"/registry.db")
+			id := h.sealed("acme", "SANDBOX", 100)
+			lane := lanes.Name{Partner: "acme", Environment: "SANDBOX"}
+			h.threeContacts(lane)
+			p := h.sends(t, smtptest.New(t, smtptest.Options{}))
+			end, there := h.endOf(id), p.outbox.Mailer
+			p.want(p.until(end, 62), "99 "+primary+" contacts", "75 "+primary+" send")
+			away := *p.outbox.Config
+			mail := *away.Mail
+			mail.Server, away.Mail = "127.0.0.1:1", &mail
+			mailer, err := notify.NewMailer(&away)
+			h.must(err)
+			p.outbox.Mailer = mailer
+			p.want(p.until(end, 42))
+			if answers {
+				h.approved(lane, h.certificate(2048, 700))
+			}
+			p.want(p.until(end, 41))
+			p.outbox.Mailer = there
+			if answers {
+				p.want(p.until(end, 31), "40 "+operations+" internal", "39 "+primary+" ready")
+				return
+			}
+			h.now = registry.DaysBefore(end, 40)
+			p.tick()
+			came := p.letters()
+			for _, l := range came {
+				if !strings.Contains(l.Text, "40 days left") && !strings.Contains(l.Text, "in 40 days") {
+					t.Errorf("to %s: %s", l.To, l.Text)
+				}
+			}
+			if len(came) != 2 || came[0].To == came[1].To {
+				t.Errorf("%d mails came: %v", len(came), came)
+			}
+			p.want(p.until(end, 31))
+		})
+	}
+}

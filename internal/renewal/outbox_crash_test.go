@@ -99,7 +99,8 @@ func TestSendingKilled(t *testing.T) {
 		p := h.sends(t, smtptest.New(t, smtptest.Options{}))
 		kills, uncertain := 0, 0
 		least := proof(20, 120)
-		p.plan(4 * least)
+		p.plan(2 * least)
+		p.planNotices(2 * least)
 		c := mailCrash{Address: at, Server: p.server.Address, Armed: p.outbox.Config.ArmedFile}
 		stages := []string{"claim", "sending", "data", "answered", ""}
 		for i := 0; kills < least && i < 4*least; i++ {
@@ -152,6 +153,45 @@ func (p *posts) plan(n int) {
 	p.must(p.Store.Update(p.t.Context(), func(tx registry.Tx) error { return tx.AddMails(all) }))
 }
 
+// planNotices plans the mail of a notice to as many partners.
+func (p *posts) planNotices(n int) {
+	p.t.Helper()
+	p.must(p.Store.Update(p.t.Context(), func(tx registry.Tx) (err error) {
+		for i := 0; i < n && err == nil; i++ {
+			if err = p.filled(tx, i, 60, true); err == nil {
+				err = p.opened(tx, i)
+			}
+		}
+		return err
+	}))
+	if report := p.pass(); report.Notices != n {
+		p.t.Errorf("%d notices are planned, want %d", report.Notices, n)
+	}
+}
+
+// noted fails the test unless the notices of a mail that was accepted say so, and their renewals know it.
+func (p *posts) noted(tx registry.Reader, m registry.Mail) error {
+	p.t.Helper()
+	notices, err := tx.NoticesOf(m.ID)
+	if err != nil {
+		return err
+	}
+	if m.Kind == registry.NoticeTheirs && len(notices) == 0 {
+		p.t.Errorf("the mail to %s has no notice", m.To)
+	}
+	for _, o := range notices {
+		n, err := tx.Renewal(o.Renewal)
+		if err != nil {
+			return err
+		}
+		if o.Outcome != registry.NoticeAccepted || len(n.Notices) != 1 || n.Notices[0].Mail != m.ID ||
+			n.Step != registry.RenewalAsked {
+			p.t.Errorf("the mail to %s was accepted: %+v, %s, %+v", m.To, o, n.Step, n.Notices)
+		}
+	}
+	return nil
+}
+
 // taken compares the mails of the database with those that the server took. It returns how many it has
 // twice, and of how many nobody knows.
 func (p *posts) taken() (twice, unknown int) {
@@ -167,6 +207,11 @@ func (p *posts) taken() (twice, unknown int) {
 	var all []registry.Mail
 	p.must(p.Store.View(p.t.Context(), func(tx registry.Reader) (err error) {
 		all, err = tx.Mails(registry.MailQuery{Page: registry.Page{Limit: 1000}})
+		for _, m := range all {
+			if m.State == registry.MailAccepted && err == nil {
+				err = p.noted(tx, m)
+			}
+		}
 		return err
 	}))
 	for _, m := range all {
