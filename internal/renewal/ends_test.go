@@ -196,7 +196,10 @@ func TestLeadOfASharedPair(t *testing.T) {
 			t.Errorf("a renewal has begun: %+v", n)
 		}
 		h.now = due.Add(2 * time.Hour)
-		h.pass()
+		h.schedule.Operations = []string{operations}
+		if report := h.pass(); report.Notices != 1 {
+			t.Errorf("%d notices at the lead, want one to our own people", report.Notices)
+		}
 		n := h.shared()
 		if n.Step != registry.RenewalDue || n.Due.Sub(due).Abs() > time.Hour {
 			t.Errorf("%+v", n)

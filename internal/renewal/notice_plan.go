@@ -92,6 +92,7 @@ type noticeWork struct {
 	webhook bool
 
 	lanes        laneRows
+	shared       map[string]registry.Rotation    // by renewal, of pairs that partners share
 	certificates map[string]registry.Certificate // by identity, and by that of the key pair
 	there        map[string][]registry.Notice    // by certificate
 
@@ -120,8 +121,16 @@ func (w *noticeWork) page(p *registry.Page) (looked int, damaged registry.Damage
 // read reads what the notices of some renewals depend on.
 func (w *noticeWork) read(all []registry.Renewal) error {
 	var partners, ids, pairs []string
+	w.shared = map[string]registry.Rotation{}
 	for _, n := range all {
 		partners = append(partners, n.Partner)
+		if n.Partner == "" {
+			r, err := registry.RotationOf(w.reader, n.Leg, n.Replaces)
+			if errors.Is(err, registry.ErrStore) {
+				return err
+			}
+			w.shared[n.ID] = r
+		}
 		if exchange.IsKeyPair(n.Replaces) {
 			pairs = append(pairs, n.Replaces)
 		} else {
@@ -156,6 +165,9 @@ func (w *noticeWork) read(all []registry.Renewal) error {
 func (w *noticeWork) noticed(r registry.Renewal) (noticed, bool) {
 	c, known := w.certificates[r.Replaces]
 	partner, env, has := w.lanes.of(r.Partner, r.Environment)
+	if r.Partner == "" {
+		env.Rotation = w.shared[r.ID]
+	}
 	return noticed{
 		Renewal: r, env: env, archived: !partner.Archived.IsZero(), certificate: c, ours: w.ours, webhook: w.webhook,
 		there: w.there[c.ID],
@@ -302,15 +314,16 @@ func (w *noticeWork) withdraw() error {
 		return err
 	}
 	for _, id := range mails {
-		if err := withdrawEmpty(w.tx, id, w.now); err != nil {
+		if err := withdrawFrom(w.tx, id, w.now); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// withdrawEmpty withdraws a mail of notices of which none waits.
-func withdrawEmpty(tx registry.Tx, id string, now time.Time) error {
+// withdrawFrom withdraws a mail of notices of which none waits. One that has others, and is about to be sent, is
+// written again.
+func withdrawFrom(tx registry.Tx, id string, now time.Time) error {
 	m, err := tx.Mail(id)
 	if err != nil {
 		return missing(err)
@@ -320,10 +333,16 @@ func withdrawEmpty(tx registry.Tx, id string, now time.Time) error {
 	}
 	notices, _, err := registry.Readable(tx.NoticesOf(id))
 	waits := func(n registry.Notice) bool { return n.Outcome == "" }
-	if err != nil || slices.ContainsFunc(notices, waits) || m.State.Ended() {
+	switch {
+	case err != nil || m.State.Ended():
 		return err
+	case !slices.ContainsFunc(notices, waits):
+		m.State, m.Ended = registry.MailWithdrawn, now
+	case m.State == registry.MailClaimed:
+		m.State, m.Next = registry.MailPlanned, now
+	default:
+		return nil
 	}
-	m.State, m.Ended = registry.MailWithdrawn, now
 	return tx.PutMail(&m)
 }
 
