@@ -27,12 +27,12 @@ restored, or the host or the sender has changed. Until then mails wait, with an 
 	c.Flags().StringVar(&to, "to", "", "send a test mail to this address")
 	c.Flags().BoolVar(&arm, "arm", false, "let this installation send mails from now on")
 	c.RunE = func(c *cobra.Command, args []string) (err error) {
-		if flags.notify == "" {
+		if *flags.notify == "" {
 			return usage("name the file that says how people are told (--notify)")
 		}
 		if arm {
 			input := func(*cobra.Command, []string) (operation.ArmSending, error) {
-				return operation.ArmSending{Config: flags.notify}, nil
+				return operation.ArmSending{Config: *flags.notify}, nil
 			}
 			tell := func(c *cobra.Command, a operation.Armed) error {
 				return say(c, "This installation sends mails from now on, from %s.", a.From)

@@ -32,14 +32,12 @@ timer. Several may run: one at a time works.`,
 // scheduleFlags are the flags of the schedule's commands.
 type scheduleFlags struct {
 	*registryFlags
-	mail, notify string
+	mail   string
+	notify *string
 }
 
 func addScheduleFlags(c *cobra.Command) *scheduleFlags {
-	f := &scheduleFlags{registryFlags: registryVerb(c)}
-	c.Flags().StringVar(&f.notify, "notify", os.Getenv("SEALANE_NOTIFY"),
-		"file that says how people are told (default $SEALANE_NOTIFY)")
-	return f
+	return &scheduleFlags{registryFlags: registryVerb(c), notify: addNotify(c)}
 }
 
 // addMail adds the flag for the folder of mails that people send.
@@ -54,7 +52,7 @@ func (f *scheduleFlags) open(c *cobra.Command) (*operation.Schedule, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.Notify = f.notify
+	config.Notify = *f.notify
 	if f.mail != "" {
 		if info, err := os.Stat(f.mail); err != nil {
 			return nil, err
