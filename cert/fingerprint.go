@@ -77,15 +77,16 @@ func Fingerprints(file []byte, c *x509.Certificate) FingerprintTable {
 
 func (t *FingerprintTable) add(of Form, octets []byte) {
 	strong := sha256.Sum256(octets)
-	row := Fingerprint{Of: of, SHA256: newDigest(strong[:])}
+	row := Fingerprint{Of: of, SHA256: NewDigest(strong[:])}
 	if !fips140.Enforced() {
 		old := sha1.Sum(octets)
-		row.SHA1 = newDigest(old[:])
+		row.SHA1 = NewDigest(old[:])
 	}
 	t.Rows = append(t.Rows, row)
 }
 
-func newDigest(sum []byte) Digest {
+// NewDigest returns a checksum as people write it.
+func NewDigest(sum []byte) Digest {
 	pairs := make([]string, len(sum))
 	for i, b := range sum {
 		pairs[i] = fmt.Sprintf("%02X", b)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/notify"
 	"github.com/sealane/sealane/internal/registry"
@@ -253,21 +254,12 @@ func (r rendering) shown(c registry.Certificate) notify.Certificate {
 	out := notify.Certificate{
 		ID: c.ID, CommonName: c.CommonName, SerialHex: c.Serial, Alias: c.KeyID, Environment: c.Environment,
 		Ours: c.Owner == registry.Ours, NotAfter: c.NotAfter, UseBy: c.EndOfUse(),
-		DaysLeft: registry.DaysLeft(c.EndOfUse(), r.now), SHA256: colons(c.SHA256),
+		DaysLeft: registry.DaysLeft(c.EndOfUse(), r.now), SHA256: cert.NewDigest(c.SHA256).Colons,
 	}
 	if n, ok := new(big.Int).SetString(c.Serial, 16); ok {
 		out.SerialDecimal = n.String()
 	}
 	return out
-}
-
-// colons returns octets in hexadecimal with colons between them.
-func colons(octets []byte) string {
-	pairs := make([]string, len(octets))
-	for i, b := range octets {
-		pairs[i] = fmt.Sprintf("%02X", b)
-	}
-	return strings.Join(pairs, ":")
 }
 
 // write renders the message. With more recipients it is a draft for a person.
