@@ -133,8 +133,8 @@ func (c *company) acceptCertificate(
 	if err != nil {
 		return got, err
 	}
-	n.add("first message: %s bytes, recognized as %s; %d remarks; certificate %s",
-		termtext.Count(len(file)), got.Provenance.Format, len(found), got.ID)
+	n.add("first message: %s bytes, recognized as %s; %s; certificate %s",
+		termtext.Count(len(file)), got.Provenance.Format, termtext.Counted(len(found), "remark"), got.ID)
 	second := exchange.Comparison{Certificate: got.ID, Checksum: checksum}
 	matched, err := exchange.New(c.operator).MatchChecksum(s.ctx, second)
 	if err != nil {
