@@ -196,8 +196,9 @@ type Reader interface {
 	Mail(id string) (Mail, error)
 	// Mails returns mails in the order of their identities, without their data.
 	Mails(MailQuery) ([]Mail, error)
-	// MailsDue returns at most n mails that have not ended and whose next attempt has come, the oldest first.
-	MailsDue(now time.Time, n int) ([]Mail, error)
+	// MailsDue returns at most n mails that have not ended and whose next attempt has come, the oldest first: those to
+	// addresses, or what the webhook gets.
+	MailsDue(now time.Time, webhook bool, n int) ([]Mail, error)
 	// MailsTo returns the mails to some recipients that are planned or deferred.
 	MailsTo(recipients []string) ([]Mail, error)
 	// MailCounts returns how many mails that have not ended are in each state.
@@ -207,6 +208,8 @@ type Reader interface {
 	// Observed returns for how long programs have watched the uses of keys in each UTC day since the one
 	// of a time.
 	Observed(since time.Time) ([]ObservedDay, error)
+	// Claimed returns until when a task is claimed, and zero if it never was.
+	Claimed(task string) (until time.Time, err error)
 
 	// Concerned returns the most urgent rows of a concern, and how many there are. A program of an earlier
 	// version may have stored rows that are no concern: they are among them, and are read to see that.

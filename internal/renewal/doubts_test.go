@@ -1,6 +1,7 @@
 package renewal_test
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -159,4 +160,56 @@ func TestSchedulerKilled(t *testing.T) {
 		h.must(only(h.VerifyRows(h.t.Context())))
 		return 1
 	}, 1)
+}
+
+// A pass that fails is none that went well, and the last one that did stays known, however long ago it was.
+func TestLastPass(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, h *company) {
+		last := func() (at time.Time) {
+			h.must(h.Store.View(t.Context(), func(tx registry.Reader) (err error) {
+				at, err = renewal.LastPass(tx, h.now)
+				return err
+			}))
+			return at
+		}
+		if !last().IsZero() {
+			t.Error("there was no pass")
+		}
+		h.pass()
+		began := h.now
+		h.now = h.now.Add(time.Hour)
+		ctx, end := context.WithCancel(t.Context())
+		writes := 0
+		h.traced = func(statement string) {
+			if strings.HasPrefix(statement, "BEGIN") {
+				if writes++; writes == 4 { // it is claimed and watched, and looks for what is due
+					end()
+				}
+			}
+		}
+		if _, err := h.schedule.Pass(ctx); err == nil {
+			t.Error("the pass did not fail")
+		}
+		h.traced = nil
+		if !last().Equal(began) {
+			t.Errorf("the last pass was at %v", last())
+		}
+		h.now = h.now.AddDate(1, 0, 0)
+		if !last().Equal(began) {
+			t.Errorf("a year later it was at %v", last())
+		}
+		h.now = h.now.AddDate(1, 0, 0) // a clock is wrong
+		h.pass()
+		h.now = h.now.AddDate(-1, 0, 0)
+		if !last().IsZero() {
+			t.Errorf("it will be at %v", last())
+		}
+		h.now = h.now.Add(time.Hour)
+		h.schedule.Holder = "another"
+		h.pass()
+		if !last().Equal(h.now) {
+			t.Errorf("the last pass was at %v", last())
+		}
+	})
 }

@@ -330,3 +330,43 @@ func TestServerAway(t *testing.T) {
 		})
 	}
 }
+
+// A clock was a year ahead for one pass. When it is right again, each notice comes on its day.
+func TestNoticesAfterAWrongClock(t *testing.T) {
+	t.Parallel()
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/registry.db")
+	id := h.sealed("acme", "SANDBOX", 130)
+	p := h.sends(t, smtptest.New(t, smtptest.Options{}))
+	end := h.endOf(id)
+	p.want(p.until(end, 80), "120 "+primary+" contacts")
+	right := h.now
+	h.now = h.now.AddDate(1, 0, 0)
+	p.tick()
+	p.letters()
+	h.now = right
+	p.want(p.until(end, 59), "75 "+primary+" send", "60 "+primary+" send")
+}
+
+// A partner is archived while one more thing waits for it, and comes back: it is told as before.
+func TestNoticesAfterTheArchive(t *testing.T) {
+	t.Parallel()
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/registry.db")
+	id := h.sealed("acme", "SANDBOX", 76)
+	p := h.sends(t, smtptest.New(t, smtptest.Options{}))
+	end := h.endOf(id)
+	archive := func(at time.Time) {
+		h.must(h.Store.Update(t.Context(), func(tx registry.Tx) error {
+			one, err := tx.Partner("acme")
+			if err != nil {
+				return err
+			}
+			one.Archived = at
+			return tx.PutPartner(&one)
+		}))
+	}
+	p.want(p.until(end, 75), "75 "+primary+" send")
+	archive(h.now)
+	p.want(p.until(end, 59))
+	archive(time.Time{})
+	p.want(p.until(end, 40), "58 "+primary+" send")
+}

@@ -248,6 +248,11 @@ func (w *noticeWork) store() error {
 		n.Mail = m.id
 		m.count++
 	}
+	for i := range w.looks {
+		if day := w.now.AddDate(0, 0, 1); w.looks[i].At.After(day) {
+			w.looks[i].At = day
+		}
+	}
 	return errors.Join(w.tx.AddMails(fresh), w.tx.PutNotices(w.added), w.tx.Looked(w.looks))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sealane/sealane/internal/notify"
@@ -62,38 +63,43 @@ const (
 	hookDays   = 7 * 24 * time.Hour // for which an event is tried
 )
 
-// Send sends mails that are due, until there are no more, the mail server is away, or the limit of one call
-// is reached. While sending is not armed it sends nothing, and says so in an alarm.
+// Send sends mails that are due, and then what the webhook gets: until there is no more, the server is away, or the
+// limit of one call is reached. While sending is not armed it sends nothing, and says so in an alarm.
 func (o *Outbox) Send(ctx context.Context) (s Sent, err error) {
 	s.Waiting = map[string]int{}
 	armed := o.armed(ctx)
-	began := o.Registry.Time()
-	for range sendAtOnce {
-		if armed != nil || o.Registry.Time().Sub(began) > sendTime {
-			break
-		}
-		m, ends, err := o.claim(ctx, &s)
-		if err != nil {
-			return s, err
-		}
-		if m == nil {
-			break
-		}
-		if ends != "" {
-			if err := o.unsendable(ctx, m, ends, &s); err != nil {
+	if armed == nil {
+		for _, webhook := range []bool{false, true} {
+			if err := o.sendTo(ctx, webhook, &s); err != nil {
 				return s, err
 			}
-			continue
-		}
-		away, err := o.send(ctx, m, &s)
-		if err != nil {
-			return s, err
-		}
-		if away {
-			break
 		}
 	}
 	return s, o.waiting(ctx, &s, armed)
+}
+
+// sendTo sends to one server: that of mails or the webhook's.
+func (o *Outbox) sendTo(ctx context.Context, webhook bool, s *Sent) error {
+	began := o.Registry.Time()
+	for range sendAtOnce {
+		if o.Registry.Time().Sub(began) > sendTime {
+			break
+		}
+		m, ends, err := o.claim(ctx, webhook, s)
+		if err != nil || m == nil {
+			return err
+		}
+		if ends != "" {
+			if err := o.unsendable(ctx, m, ends, s); err != nil {
+				return err
+			}
+			continue
+		}
+		if away, err := o.send(ctx, m, s); err != nil || away {
+			return err
+		}
+	}
+	return nil
 }
 
 // armed returns why nothing may be sent, or nil.
@@ -157,12 +163,14 @@ func (o *Outbox) unsendable(ctx context.Context, m *registry.Mail, ends registry
 
 // claim takes the next mail that is due, and renders it. It returns nil if there is none, and the state in
 // which a mail ends that is not to be sent.
-func (o *Outbox) claim(ctx context.Context, s *Sent) (claimed *registry.Mail, ends registry.MailState, err error) {
+func (o *Outbox) claim(
+	ctx context.Context, webhook bool, s *Sent,
+) (claimed *registry.Mail, ends registry.MailState, err error) {
 	now := o.Registry.Time()
 	o.stage("claim")
 	err = o.Registry.Store.Update(ctx, func(tx registry.Tx) error {
 		claimed, ends = nil, ""
-		due, _, err := registry.Readable(tx.MailsDue(now, sendAtOnce))
+		due, _, err := registry.Readable(tx.MailsDue(now, webhook, sendAtOnce))
 		if err != nil {
 			return err
 		}
@@ -268,13 +276,21 @@ func (o *Outbox) send(ctx context.Context, m *registry.Mail, s *Sent) (away bool
 		if m.Uncertain > 0 { // the bytes stay as they are
 			m.State = registry.MailUncertain
 		}
-		away = result.Code == 0
+		away = m.To == registry.ToWebhook || beforeRecipient(result.Stage)
 	}
 	err = o.Registry.Store.Update(ctx, func(tx registry.Tx) error { return tx.PutMail(m) })
 	if errors.Is(err, registry.ErrConflict) {
 		err = nil // it was taken over meanwhile
 	}
 	return away, err
+}
+
+// beforeRecipient reports whether an attempt ended before the mail's recipient was named: the next mail would fare
+// the same, and a server may lock an account after many logins with a wrong password.
+func beforeRecipient(s notify.Stage) bool {
+	return slices.Contains([]notify.Stage{
+		notify.StageConnect, notify.StageHello, notify.StageTLS, notify.StageLogin, notify.StageSender,
+	}, s)
 }
 
 // backoff returns how long a mail waits after a number of attempts.

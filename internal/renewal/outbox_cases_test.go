@@ -2,7 +2,12 @@ package renewal_test
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,6 +17,7 @@ import (
 	"github.com/sealane/sealane/internal/notify/smtptest"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/renewal"
+	"github.com/sealane/sealane/internal/secretplace"
 )
 
 // mailing is a company that has planned mails to our own people, and a mail server.
@@ -146,5 +152,43 @@ func TestNotArmed(t *testing.T) {
 				t.Errorf("armed: %+v", sent)
 			}
 		})
+	}
+}
+
+// A server that refuses our login, or our sender, is asked once in a pass: an account may be locked after many tries.
+func TestLoginIsRefused(t *testing.T) {
+	t.Parallel()
+	for command, answer := range map[string]string{
+		"MAIL": "535 5.7.8 wrong password", "greeting": "421 4.3.2 later", "EHLO": "550 5.7.1 not you",
+	} {
+		p := mailing(t, smtptest.Raw(t, smtptest.Answers{command: answer, "HELO": answer}), 20)
+		if sent := p.send(); sent.Deferred != 1 || p.server.Seen() > 2 {
+			t.Errorf("%s: %d connections, %+v", command, p.server.Seen(), sent)
+		}
+	}
+}
+
+// A mail server that is away does not hold up the webhook, however many mails wait.
+func TestServerAwayAndWebhook(t *testing.T) {
+	t.Parallel()
+	p := mailing(t, smtptest.Raw(t, smtptest.Answers{"greeting": smtptest.Cut}), 250)
+	var got atomic.Int64
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got.Add(1) }))
+	t.Cleanup(receiver.Close)
+	file := filepath.Join(t.TempDir(), "secret")
+	p.must(os.WriteFile(file, []byte("whsec_"+strings.Repeat("QUFB", 8)+"\n"), 0o600))
+	c := *p.outbox.Config
+	c.Webhook = &notify.WebhookConfig{URL: receiver.URL, Secret: secretplace.Place("file:" + file)}
+	hook, err := notify.NewHook(&c)
+	p.must(err)
+	p.outbox.Hook = hook
+	p.must(p.Store.Update(t.Context(), func(tx registry.Tx) error {
+		return tx.AddMails([]registry.Mail{{
+			ID: registry.NewMailID(), Kind: registry.NoticeSummary, To: registry.ToWebhook,
+			State: registry.MailPlanned, Planned: p.now, Next: p.now,
+		}})
+	}))
+	if sent := p.send(); got.Load() != 1 || sent.Accepted != 1 || sent.Deferred != 1 {
+		t.Errorf("%d events came: %+v", got.Load(), sent)
 	}
 }

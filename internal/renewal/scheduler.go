@@ -105,8 +105,11 @@ func (r *Report) wait(to *[]Wait, n registry.Renewal, format string, args ...any
 // the others up for a tick.
 const claimed = Tick
 
-// task is the name of the claim.
-const task = "renewals"
+// The names of claims. A pass that goes well has the second one until its own time: it says when that was.
+const (
+	task   = "renewals"
+	passed = "passed"
+)
 
 // Run runs a pass at once and then every Tick, and at the time of each ordered activation, until ctx ends.
 // It passes each report to told, and each
@@ -158,6 +161,9 @@ func (s *Scheduler) Pass(ctx context.Context) (Report, error) {
 		return report, err
 	}
 	planned := errors.Join(p.notices(ctx), p.summaries(ctx), p.self(ctx))
+	if planned == nil {
+		planned = p.wentWell(ctx)
+	}
 	if s.Outbox == nil {
 		return report, planned
 	}
@@ -185,6 +191,14 @@ func (s *Scheduler) Notify(c *notify.Config, database string) (problems []error,
 	}
 	s.Outbox, s.Operations, s.Webhook, s.Summary = o, c.Operations, o.Hook != nil, c.Mail != nil
 	return problems, nil
+}
+
+// wentWell notes that all was looked at and planned.
+func (p *pass) wentWell(ctx context.Context) error {
+	return p.Registry.Store.Update(ctx, func(tx registry.Tx) error {
+		_, err := tx.Claim(passed, p.Holder, p.now, p.now)
+		return err
+	})
 }
 
 func (s *Scheduler) claim(ctx context.Context) (taken bool, err error) {

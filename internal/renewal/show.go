@@ -110,13 +110,14 @@ func useOf(tx registry.Reader, n registry.Renewal, id string) (KeyUse, error) {
 	}, err
 }
 
-// LastPass returns when a schedule has worked last, and zero if none has within sixty days.
-func LastPass(tx registry.Reader, now time.Time) (last time.Time, err error) {
-	days, err := tx.Observed(now.AddDate(0, 0, -60))
-	for _, d := range days {
-		if d.Until.After(last) && !d.Until.After(now) { // a clock may have been wrong
-			last = d.Until
-		}
+// LastPass returns when a pass of a schedule has gone well last, and zero if none has.
+func LastPass(tx registry.Reader, now time.Time) (time.Time, error) {
+	last, err := tx.Claimed(passed)
+	switch {
+	case last.After(now.Add(time.Hour)): // a clock was wrong
+		return time.Time{}, err
+	case last.After(now):
+		return now, err
 	}
 	return last, err
 }

@@ -44,10 +44,13 @@ func (t *tx) Mails(q registry.MailQuery) ([]registry.Mail, error) {
 	return list(t, "mails", mailTable.listed(), page, args...)
 }
 
-func (t *tx) MailsDue(now time.Time, n int) ([]registry.Mail, error) {
+func (t *tx) MailsDue(now time.Time, webhook bool, n int) ([]registry.Mail, error) {
 	var found query
 	oneOf(&found, "state", registry.MailsOpen)
-	found.where(true, "next <= ?", now.UnixMicro())
+	found.where(webhook, "recipient = ?", registry.ToWebhook)
+	found.where(!webhook, "recipient <> ?", registry.ToWebhook)
+	// A time that is more than a day ahead is of a clock that was wrong, and does not count.
+	found.where(true, "(next <= ? OR next > ?)", now.UnixMicro(), now.Add(24*time.Hour).UnixMicro())
 	return list(t, "mails", mailTable.listed(), found.conditionsOnly()+" ORDER BY next, id LIMIT ?",
 		append(found.args, n)...)
 }

@@ -32,10 +32,14 @@ var noticeTable = &table[registry.Notice]{
 	},
 }
 
+// longestLook is within which time each row is looked at again: somebody may have changed it who does not know of
+// looks. A later time comes from a clock that was wrong, and does not count.
+const longestLook = 25 * time.Hour
+
 func (t *tx) RenewalsToLook(now time.Time, p registry.Page) ([]registry.Renewal, error) {
 	return list(t, "renewals", renewalTable.listed(), ` WHERE closed < 0 AND id > ?
-		AND NOT EXISTS (SELECT 1 FROM notice_look l WHERE l.about = renewal.id AND l.at > ?)
-		ORDER BY id LIMIT ?`, p.After, now.UnixMicro(), limit(p))
+		AND NOT EXISTS (SELECT 1 FROM notice_look l WHERE l.about = renewal.id AND l.at > ? AND l.at < ?)
+		ORDER BY id LIMIT ?`, p.After, now.UnixMicro(), now.Add(longestLook).UnixMicro(), limit(p))
 }
 
 func (t *tx) CertificatesToLook(now time.Time, p registry.Page) ([]registry.Certificate, error) {
@@ -53,11 +57,13 @@ func certificatesToLook(now time.Time, p registry.Page) (condition string, args 
 				AND c.environment = e.name AND (e.lead > 120 OR e.noted <> e.version) AND c.state = 'active'
 			UNION ALL SELECT id FROM certificate WHERE state = 'active' AND partner IS NULL AND environment > '')
 		AND state || '' = 'active' AND id > ?
-		AND NOT EXISTS (SELECT 1 FROM notice_look l WHERE l.about = certificate.id AND l.at > ?)
+		AND NOT EXISTS (SELECT 1 FROM notice_look l WHERE l.about = certificate.id AND l.at > ? AND l.at < ?)
 		AND NOT EXISTS (SELECT 1 FROM renewal n WHERE n.owner = certificate.owner
 			AND n.partner = COALESCE(certificate.partner, '') AND n.profile = certificate.profile
 			AND n.environment = certificate.environment AND n.closed < 0)
-		ORDER BY id` + upTo, []any{soon.UnixMicro(), p.After, now.UnixMicro(), limit(p)}
+		ORDER BY id` + upTo, []any{
+			soon.UnixMicro(), p.After, now.UnixMicro(), now.Add(longestLook).UnixMicro(), limit(p),
+		}
 }
 
 func (t *tx) Looked(all []registry.Look) error {

@@ -116,6 +116,19 @@ func (t *tx) Observed(since time.Time) ([]registry.ObservedDay, error) {
 		" WHERE day >= ? ORDER BY day LIMIT 4000", since.UTC().Truncate(day).UnixMicro())
 }
 
+func (t *tx) Claimed(task string) (until time.Time, err error) {
+	read := func(row scan) (at time.Time, err error) {
+		err = row(instantInto{&at})
+		return at, err
+	}
+	from := selection[time.Time]{"SELECT until FROM claim", read}
+	all, err := list(t, "claim of "+task, from, " WHERE task = ?", task)
+	if err != nil || len(all) == 0 {
+		return until, err
+	}
+	return all[0], nil
+}
+
 // Claim takes a task that nobody holds, or that its holder has had for too long. A time that is more
 // than an hour ahead is of a clock that was wrong, and does not count.
 func (t *tx) Claim(task, holder string, now, until time.Time) (bool, error) {
