@@ -66,12 +66,13 @@ type Certificate struct {
 	Ours          bool
 	NotAfter      time.Time // its end
 	UseBy         time.Time // the end of its use, where that is earlier; zero: its end
-	DaysLeft      int       // whole days until it ends, rounded down; negative: it has ended
+	DaysLeft      int       // whole days until the earlier of both, rounded down; negative: it has come
 	SHA256        string    // its fingerprint, with colons
 	Step          string    // of its renewal, for our own people
 	What          string    // what to do next
 	Reason        string    // why it was rejected
 	PEM           string    // in an offer
+	NoNext        bool      `json:"-"` // ours: the next one is not made yet
 }
 
 // The form of times in mails.
@@ -83,32 +84,51 @@ const (
 // End returns the end of the certificate, in UTC. Each template must write it.
 func (c Certificate) End() string { return c.NotAfter.UTC().Format(timeForm) }
 
-// EndDay returns the day on which the certificate ends, in UTC.
-func (c Certificate) EndDay() string { return c.NotAfter.UTC().Format(dayForm) }
+// last returns the end of the certificate or that of its use, whichever comes first. What mails say of the time that
+// is left is about it.
+func (c Certificate) last() time.Time {
+	if c.Early() {
+		return c.UseBy
+	}
+	return c.NotAfter
+}
+
+// Early reports whether the certificate must be replaced before it ends.
+func (c Certificate) Early() bool { return !c.UseBy.IsZero() && c.UseBy.Before(c.NotAfter) }
+
+// EndDay returns the day on which the certificate ends, or by which it must be replaced if that is earlier, in UTC.
+func (c Certificate) EndDay() string { return c.last().UTC().Format(dayForm) }
 
 // EndOfUse returns the end of the certificate's use where it is not the certificate's end, or "".
 func (c Certificate) EndOfUse() string {
-	if c.UseBy.IsZero() || !c.UseBy.Before(c.NotAfter) {
+	if !c.Early() {
 		return ""
 	}
 	return c.UseBy.UTC().Format(timeForm)
 }
 
-// Left returns the time until the certificate ends, or since then, in whole days.
+// Left returns the time until the certificate ends or, if that is earlier, must be replaced, in whole days; or the
+// time since then.
 func (c Certificate) Left() string {
+	since := func(time string) string {
+		if c.Early() {
+			return time + " overdue"
+		}
+		return "ended " + time + " ago"
+	}
 	switch ago := -c.DaysLeft - 1; {
 	case c.DaysLeft == 0:
 		return "less than a day left"
 	case c.DaysLeft > 0:
 		return days(c.DaysLeft) + " left"
 	case ago == 0:
-		return "ended less than a day ago"
+		return since("less than a day")
 	default:
-		return "ended " + days(ago) + " ago"
+		return since(days(ago))
 	}
 }
 
-// Ended reports whether the certificate has ended.
+// Ended reports whether the certificate has ended or, if that is earlier, must have been replaced.
 func (c Certificate) Ended() bool { return c.DaysLeft < 0 }
 
 // Hexadecimal returns the serial number as pairs of digits behind 0x.
@@ -152,14 +172,23 @@ type Facts struct {
 // Day returns the day of the mail, in UTC.
 func (f Facts) Day() string { return f.Now.UTC().Format(dayForm) }
 
-// First returns the certificate that ends first.
+// First returns the certificate that ends, or must be replaced, first.
 func (f Facts) First() (first Certificate) {
 	for i, c := range f.Certificates {
-		if i == 0 || c.NotAfter.Before(first.NotAfter) {
+		if i == 0 || c.last().Before(first.last()) {
 			first = c
 		}
 	}
 	return first
+}
+
+// Early reports whether one of the certificates must be replaced before it ends.
+func (f Facts) Early() bool { return slices.ContainsFunc(f.Certificates, Certificate.Early) }
+
+// NoNext reports whether none of the certificates has a next one.
+func (f Facts) NoNext() bool {
+	return f.Certificates != nil &&
+		!slices.ContainsFunc(f.Certificates, func(c Certificate) bool { return !c.NoNext })
 }
 
 // Named names the certificates: the common name of one, or their number.
@@ -174,16 +203,24 @@ func (f Facts) Named() string {
 	}
 }
 
-// Ends says when the certificates end, as a subject does.
+// Ends says when the certificates end, or must be replaced, as a subject does.
 func (f Facts) Ends() string {
 	c := f.First()
 	switch several := len(f.Certificates) > 1; {
 	case len(f.Certificates) == 0:
 		return ""
+	case several && f.Early() && c.Ended():
+		return fmt.Sprintf("had to be replaced, the first by %s (%s)", c.EndDay(), c.Left())
+	case several && f.Early():
+		return fmt.Sprintf("must be replaced, the first by %s (%s)", c.EndDay(), c.Left())
 	case several && c.Ended():
 		return fmt.Sprintf("end, the first %s, on %s", c.Left(), c.EndDay())
 	case several:
 		return fmt.Sprintf("end, the first on %s (%s)", c.EndDay(), c.Left())
+	case c.Early() && c.Ended():
+		return fmt.Sprintf("had to be replaced by %s (%s)", c.EndDay(), c.Left())
+	case c.Early():
+		return fmt.Sprintf("must be replaced by %s (%s)", c.EndDay(), c.Left())
 	case c.Ended():
 		return fmt.Sprintf("%s, on %s", c.Left(), c.EndDay())
 	default:

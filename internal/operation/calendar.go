@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/sealane/sealane/internal/notify"
 	"github.com/sealane/sealane/internal/registry"
@@ -75,15 +76,21 @@ func certificatesOf(tx registry.Reader, rows []InventoryRow) (map[string]registr
 	return of, err
 }
 
-// endOf returns the event of the end of a key or certificate.
+// endOf returns the event of the end of a key or certificate, or of the day before by which it must be replaced.
 func endOf(r InventoryRow, c registry.Certificate) notify.Event {
 	whose := "their"
 	if r.Owner == registry.Ours {
 		whose = "our"
 	}
-	return notify.Event{
+	e := notify.Event{
 		UID: r.ID + "@sealane", At: r.NotAfter, Stamp: c.Changed, Sequence: c.Version,
-		Summary:     fmt.Sprintf("%s %s: %s %s ends", r.Partner, r.Environment, whose, r.CommonName),
 		Description: fmt.Sprintf("%s, serial %s, %s", r.ID, r.Serial, r.State),
 	}
+	what := "ends"
+	if by := c.EndOfUse(); c.ID != "" && by.Before(e.At) {
+		e.At, what = by, "must be replaced, after two years of use"
+		e.Description += "\nThe certificate ends on " + r.NotAfter.UTC().Format(time.DateOnly) + "."
+	}
+	e.Summary = fmt.Sprintf("%s %s: %s %s %s", r.Partner, r.Environment, whose, r.CommonName, what)
+	return e
 }

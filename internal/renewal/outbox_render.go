@@ -204,6 +204,7 @@ func (r rendering) certificate(
 		return c, env, nil
 	}
 	c.Renewal, c.Step = of.ID, string(of.Step)
+	c.NoNext = of.Owner == registry.Ours && of.Successor == ""
 	if n.Kind.ToPartner() && n.To != registry.ToWebhook {
 		next, err := r.nextOfOurs(of)
 		if next != "" {
