@@ -21,7 +21,7 @@ func (p *pass) due(ctx context.Context) error {
 		if err := p.keepClaim(ctx); err != nil {
 			return err
 		}
-		d := dueWork{pass: p, due: map[string]time.Time{}}
+		d := dueWork{pass: p, due: map[string]time.Time{}, there: map[string][]registry.Notice{}}
 		var damaged registry.DamagedRows
 		err := p.session.View(ctx, func(tx registry.Reader) (err error) {
 			if d.certificates, damaged, err = registry.Readable(tx.CertificatesToLook(p.now, page)); err != nil {
@@ -56,7 +56,8 @@ type dueWork struct {
 	*pass
 	certificates []registry.Certificate
 	lanes        laneRows
-	due          map[string]time.Time // when the successor is due
+	due          map[string]time.Time         // when the successor is due
+	there        map[string][]registry.Notice // about those whose contacts are asked
 }
 
 // read reads the rows of the lanes.
@@ -68,7 +69,11 @@ func (d *dueWork) read(tx registry.Reader) error {
 	if err := d.lanes.read(tx, partners); err != nil {
 		return err
 	}
+	var asked []string
 	for _, c := range d.certificates {
+		if !d.now.Before(registry.DaysBefore(c.EndOfUse(), registry.ContactsAsked)) {
+			asked = append(asked, c.ID)
+		}
 		_, env, _ := d.lanes.of(c.Partner, c.Environment)
 		r := env.Rotation
 		if c.Partner == "" {
@@ -82,7 +87,11 @@ func (d *dueWork) read(tx registry.Reader) error {
 		}
 		d.due[c.ID] = c.Due(r)
 	}
-	return nil
+	there, _, err := registry.Readable(tx.Notices(asked))
+	for _, n := range there {
+		d.there[n.Certificate] = append(d.there[n.Certificate], n)
+	}
+	return err
 }
 
 // begin begins the renewals that are due.

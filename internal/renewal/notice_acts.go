@@ -193,7 +193,7 @@ func Bounce(ctx context.Context, s *registry.Session, b notify.Bounce) (out Boun
 		for i := range notices {
 			notices[i].Outcome = registry.NoticeRefused
 		}
-		if err := untold(tx, s, m); err != nil {
+		if err := errors.Join(untold(tx, s, m), notAsked(tx, s, m, notices)); err != nil {
 			return err
 		}
 		out.Mail = m

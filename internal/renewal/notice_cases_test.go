@@ -370,3 +370,77 @@ func TestNoticesAfterTheArchive(t *testing.T) {
 	archive(time.Time{})
 	p.want(p.until(end, 40), "58 "+primary+" send")
 }
+
+// The mail that asks for the contacts comes back: our own people see it in each pass, and the next contact is asked.
+// The one that asks for the next certificate comes back: the partner was not told.
+func TestBounceOfTheFirstMails(t *testing.T) {
+	t.Parallel()
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/registry.db")
+	id := h.sealed("acme", "SANDBOX", 130)
+	h.threeContacts(lanes.Name{Partner: "acme", Environment: "SANDBOX"})
+	p := h.sends(t, smtptest.New(t, smtptest.Options{}))
+	end := h.endOf(id)
+	bounce := func() {
+		var newest registry.Mail
+		h.must(h.Store.View(t.Context(), func(tx registry.Reader) error {
+			all, err := tx.Mails(registry.MailQuery{Partner: "acme"})
+			for _, m := range all {
+				if m.Planned.After(newest.Planned) {
+					newest = m
+				}
+			}
+			return err
+		}))
+		_, err := renewal.Bounce(t.Context(), h.Program(), notify.Bounce{
+			Tag: newest.ID, Recipient: newest.To, Status: "5.1.1", Permanent: true,
+		})
+		h.must(err)
+	}
+	p.want(p.until(end, 119), "120 "+primary+" contacts")
+	bounce()
+	for range 2 {
+		if report, _ := p.tick(); !told(report.Alarms, "acme has a contact to whom a mail could not be delivered") {
+			t.Errorf("%+v", report.Alarms)
+		}
+	}
+	p.want(p.came(end), "119 "+alternate+" contacts")
+	p.want(p.until(end, 74), "75 "+primary+" send")
+	h.wantStep(id, registry.RenewalAsked)
+	bounce()
+	h.wantStep(id, registry.RenewalDue)
+	p.want(p.until(end, 73), "73 "+alternate+" send, "+operations+" escalation")
+	if n := h.wantStep(id, registry.RenewalAsked); len(n.Notices) != 2 {
+		t.Errorf("%+v", n.Notices)
+	}
+}
+
+// What is left out of a mail, because its recipient is no contact for it any more, does not count as told.
+func TestLeftOut(t *testing.T) {
+	t.Parallel()
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/registry.db")
+	h.sealed("acme", "SANDBOX", 75)
+	dev := h.alsoDev()
+	p := h.sends(t, smtptest.New(t, smtptest.Options{}))
+	h.pass()
+	removed := false
+	p.outbox.Sending = func(stage string) {
+		if stage == "claim" && !removed {
+			removed = true
+			h.must(h.anna.RemoveContact(t.Context(), dev, registry.ContactName{Email: primary}))
+		}
+	}
+	_, err := p.outbox.Send(t.Context())
+	h.must(err)
+	if l := p.only1(primary); strings.Contains(l.Text, "DEV") {
+		t.Errorf("DEV is in the mail:\n%s", l.Text)
+	}
+	h.must(h.Store.View(t.Context(), func(tx registry.Reader) error {
+		all, err := tx.Renewals(registry.RenewalQuery{Open: true})
+		for _, n := range all {
+			if told := len(n.Notices) == 1 && !n.AskedAt.IsZero(); told != (n.Environment == "SANDBOX") {
+				t.Errorf("%s: %+v, asked %v", n.Environment, n.Notices, n.AskedAt)
+			}
+		}
+		return err
+	}))
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/notify"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -351,13 +352,17 @@ func withdrawFrom(tx registry.Tx, id string, now time.Time) error {
 	return tx.PutMail(&m)
 }
 
-// withdrawRest withdraws the notices in a mail that have nobody to go to, or nothing to say.
-func withdrawRest(tx registry.Tx, mail string) error {
+// withdrawRest withdraws the notices in a mail that have nobody to go to, or nothing to say: all but those about
+// some certificates. What is still due is planned again.
+func withdrawRest(tx registry.Tx, mail string, but []notify.Certificate) error {
 	notices, _, err := registry.Readable(tx.NoticesOf(mail))
 	if err != nil {
 		return err
 	}
-	notices = slices.DeleteFunc(notices, func(n registry.Notice) bool { return n.Outcome != "" })
+	notices = slices.DeleteFunc(notices, func(n registry.Notice) bool {
+		said := func(c notify.Certificate) bool { return c.ID == n.Certificate }
+		return n.Outcome != "" || slices.ContainsFunc(but, said)
+	})
 	for i := range notices {
 		notices[i].Outcome = registry.NoticeWithdrawn
 		notices[i].Why = "the recipient is no contact any more, or its rows can't be read"

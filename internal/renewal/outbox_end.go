@@ -1,6 +1,7 @@
 package renewal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -44,14 +45,14 @@ func endMail(
 	})
 }
 
-// lookAgain makes the renewals of some notices be looked at in the next pass.
+// lookAgain makes the renewals of some notices, and certificates that have none, be looked at in the next pass.
 func lookAgain(tx registry.Tx, notices []registry.Notice, now time.Time) error {
 	var looks []registry.Look
 	seen := map[string]bool{}
 	for _, n := range notices {
-		if n.Renewal != "" && !seen[n.Renewal] {
-			seen[n.Renewal] = true
-			looks = append(looks, registry.Look{About: n.Renewal, At: now})
+		if about := cmp.Or(n.Renewal, n.Certificate); !seen[about] {
+			seen[about] = true
+			looks = append(looks, registry.Look{About: about, At: now})
 		}
 	}
 	return tx.Looked(looks)
@@ -127,4 +128,37 @@ func untold(tx registry.Tx, s *registry.Session, m registry.Mail) error {
 	r.Mail = &mail
 	s.FollowRenewal(tx, r)
 	return tx.PutRenewal(&r)
+}
+
+// notAsked takes back that a mail has asked a partner for its next certificate which has come back.
+func notAsked(tx registry.Tx, s *registry.Session, m registry.Mail, notices []registry.Notice) error {
+	for _, n := range notices {
+		if n.Renewal == "" {
+			continue
+		}
+		r, err := tx.Renewal(n.Renewal)
+		if err != nil {
+			if err := missing(err); err != nil {
+				return err
+			}
+			continue
+		}
+		asked := r.AskedAt
+		r.Notices = slices.DeleteFunc(slices.Clone(r.Notices), func(o registry.RenewalNotice) bool {
+			if o.Mail == m.ID && o.At.Equal(asked) && !r.Step.Closed() {
+				r.AskedAt = time.Time{}
+			}
+			return o.Mail == m.ID
+		})
+		for _, o := range r.Notices {
+			if o.Kind == registry.NoticeTheirs && o.ToPartner() && r.AskedAt.IsZero() && !asked.IsZero() {
+				r.AskedAt = o.At
+			}
+		}
+		s.FollowRenewal(tx, r)
+		if err := tx.PutRenewal(&r); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -25,10 +25,10 @@ func (o *Outbox) render(tx registry.Tx, m *registry.Mail, now time.Time) (still 
 	if err != nil {
 		return false, err
 	}
+	if err := withdrawRest(tx, m.ID, facts.Certificates); err != nil {
+		return false, err
+	}
 	if !still {
-		if err := withdrawRest(tx, m.ID); err != nil {
-			return false, err
-		}
 		m.State, m.Ended = registry.MailWithdrawn, now
 		return false, tx.PutMail(m)
 	}

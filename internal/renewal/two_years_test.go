@@ -191,7 +191,7 @@ func TestRefusedContact(t *testing.T) {
 		return nil
 	}}))
 	end := h.endOf(id)
-	p.want(p.until(end, 61), "74 "+alternate+" send, "+operations+" escalation")
+	p.want(p.until(end, 61), "108 "+alternate+" contacts", "74 "+alternate+" send, "+operations+" escalation")
 	p.want(p.until(end, 50), "59 "+alternate+" send, "+operations+" escalation")
 	h.must(h.anna.SetContact(t.Context(), lane, registry.Contact{
 		Role: registry.Primary, Name: "New", Email: "new@acme.example",
