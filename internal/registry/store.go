@@ -182,8 +182,8 @@ type Reader interface {
 	// identities.
 	RenewalsToLook(now time.Time, p Page) ([]Renewal, error)
 	// CertificatesToLook returns active certificates whose successors may be due, or whose contacts may have to
-	// be asked ([ContactsAsked]), in the order of their identities and brief. Those of a leg with an open
-	// renewal are not among them.
+	// be asked ([ContactsAsked]), in the order of their identities and brief. Those that an open renewal
+	// replaces are not among them.
 	CertificatesToLook(now time.Time, p Page) ([]Certificate, error)
 	PartnersOf(ids []string) ([]Partner, error)
 	// EnvironmentsOf returns the environments of some partners, in the order of their names.

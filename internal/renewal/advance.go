@@ -25,6 +25,7 @@ func (p *pass) advance(ctx context.Context, n *registry.Renewal) error {
 	}
 	if n.Hold != nil {
 		p.report.wait(&p.report.Wait, *n, "it is held by %s (%s)", n.Hold.By, n.Hold.Reason)
+		p.late(*n)
 		return nil
 	}
 	steps := []func(context.Context, *registry.Renewal) error{

@@ -21,7 +21,7 @@ func (p *pass) due(ctx context.Context) error {
 		if err := p.keepClaim(ctx); err != nil {
 			return err
 		}
-		d := dueWork{pass: p, due: map[string]time.Time{}, there: map[string][]registry.Notice{}}
+		d := dueWork{pass: p, due: map[string]time.Time{}, after: map[string]string{}, there: map[string][]registry.Notice{}}
 		var damaged registry.DamagedRows
 		err := p.session.View(ctx, func(tx registry.Reader) (err error) {
 			if d.certificates, damaged, err = registry.Readable(tx.CertificatesToLook(p.now, page)); err != nil {
@@ -57,6 +57,7 @@ type dueWork struct {
 	certificates []registry.Certificate
 	lanes        laneRows
 	due          map[string]time.Time         // when the successor is due
+	after        map[string]string            // which renewal must end before
 	there        map[string][]registry.Notice // about those whose contacts are asked
 }
 
@@ -85,7 +86,19 @@ func (d *dueWork) read(tx registry.Reader) error {
 				continue
 			}
 		}
-		d.due[c.ID] = c.Due(r)
+		if d.due[c.ID] = c.Due(r); d.now.Before(d.due[c.ID]) {
+			continue
+		}
+		open, err := tx.OpenRenewal(legOf(c))
+		switch {
+		case err == nil:
+			d.after[c.ID] = open.ID
+		case errors.Is(err, registry.ErrStore):
+			return err
+		case !errors.Is(err, registry.ErrNotFound):
+			d.unseen(c.Partner, c.ID, err.Error())
+			delete(d.due, c.ID)
+		}
 	}
 	there, _, err := registry.Readable(tx.Notices(asked))
 	for _, n := range there {
@@ -102,6 +115,12 @@ func (d *dueWork) begin(ctx context.Context) error {
 			d.unseen(c.Partner, c.ID, "the row of its partner or environment can't be read")
 		}
 		due, seen := d.due[c.ID]
+		if open := d.after[c.ID]; open != "" {
+			d.report.wait(&d.report.Alarms, registry.Renewal{ID: open, Leg: legOf(c)},
+				"it is open, so that of %s can't begin, which is due since %s: end it", c.ID,
+				due.Format(time.DateOnly))
+			continue
+		}
 		if !known || !seen || !partner.Archived.IsZero() || d.now.Before(due) {
 			continue
 		}

@@ -29,6 +29,7 @@ const (
 	WhyEarly      Why = "no notice is due yet"
 	WhyClosed     Why = "the renewal has ended"
 	WhyInstalled  Why = "the successor is confirmed and in use"
+	WhyOverlap    Why = "the overlap has ended, and the old key still counts: our own people are told"
 	WhyAck        Why = "the notices were acknowledged"
 	WhyArchived   Why = "the partner is archived"
 	WhyOurTurn    Why = "the next step is ours: our own people are told"
@@ -60,17 +61,19 @@ func (n noticed) end() time.Time { return n.certificate.EndOfUse() }
 
 // audience returns to whom notices of a renewal go at its step: the kind of those to the partner, or
 // none if the next step is ours.
-func (n noticed) audience() (kind registry.NoticeKind, why Why) {
+func (n noticed) audience(now time.Time) (kind registry.NoticeKind, why Why) {
 	mailed := n.Mail != nil && !n.Mail.Sent.IsZero()
 	switch {
 	case n.Step.Closed():
 		return "", WhyClosed
 	case n.archived:
 		return "", WhyArchived
-	case n.Activated != 0 && (n.Owner == registry.Ours || mailed):
-		return "", WhyInstalled
 	case n.Hold != nil:
 		return registry.NoticeInternal, WhyHeld
+	case n.Activated != 0 && now.After(n.OverlapUntil): // the renewal of the successor can't begin
+		return registry.NoticeInternal, WhyOverlap
+	case n.Activated != 0 && (n.Owner == registry.Ours || mailed):
+		return "", WhyInstalled
 	case !waitsForPartner(n.Renewal):
 		return registry.NoticeInternal, WhyOurTurn
 	case n.Owner == registry.Theirs:
@@ -81,7 +84,7 @@ func (n noticed) audience() (kind registry.NoticeKind, why Why) {
 
 // plan returns the notices that should be there. It is the only place that decides so.
 func (n noticed) plan(now time.Time) plan {
-	kind, why := n.audience()
+	kind, why := n.audience(now)
 	if kind == "" {
 		return plan{why: why, next: now.AddDate(100, 0, 0)}
 	}
@@ -233,7 +236,7 @@ func (n noticed) add(p *plan, kind registry.NoticeKind, day int, to string) {
 // late reports whether the partner was not told that a key ends, although that is nearer than the vendor's
 // specification allows.
 func (n noticed) late(now time.Time) bool {
-	kind, _ := n.audience()
+	kind, _ := n.audience(now)
 	switch {
 	case kind == "" || !now.After(registry.DaysBefore(n.end(), registry.NoticeAsked)):
 		return false

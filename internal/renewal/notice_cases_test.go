@@ -444,3 +444,38 @@ func TestLeftOut(t *testing.T) {
 		return err
 	}))
 }
+
+// Nobody ends the old certificate: our own people are told each week when its overlap is over. While it counts, the
+// renewal of its successor can't begin, which is an alarm.
+func TestOldOneIsForgotten(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, h *company) {
+		lane := lanes.Name{Partner: "acme", Environment: "SANDBOX"}
+		h.partner("acme", "riskos", sealane.ServerSide, "SANDBOX", registry.Rotation{Slots: 2, Overlap: 30})
+		first := h.approved(lane, h.certificate(2048, 70))
+		h.must(exchange.New(h.anna).Activate(t.Context(), first))
+		p := h.sends(t, smtptest.New(t, smtptest.Options{}))
+		end := h.endOf(first)
+		p.want(p.until(end, 69), "69 "+primary+" send")
+		second := h.approved(lane, h.certificate(2048, 180))
+		h.must(h.order(renewal.Name{ID: second}, time.Time{}))
+		p.want(p.until(end, 65), "68 "+operations+" internal", "67 "+primary+" in use")
+		n := h.wantStep(second, registry.RenewalTold)
+		p.want(p.until(end, 7), "38 "+operations+" internal", "30 "+operations+" internal",
+			"14 "+operations+" internal", "9 "+primary+" contacts", "7 "+operations+" internal")
+		if n.OverlapUntil.IsZero() {
+			t.Error("it has no overlap")
+		}
+		p.want(p.until(end, -14), "1 "+operations+" internal", "0 "+operations+" internal",
+			"-7 "+operations+" internal", "-14 "+operations+" internal")
+		h.now = registry.DaysBefore(h.endOf(second), 75)
+		p.node("gw-1", p.head())
+		report, _ := p.tick()
+		if !told(report.Alarms, "so that of "+second+" can't begin, which is due since ") {
+			t.Errorf("%+v", report.Alarms)
+		}
+		h.must(h.retire(first, ""))
+		p.tick()
+		h.wantStep(second, registry.RenewalAsked)
+	})
+}

@@ -60,7 +60,8 @@ func certificatesToLook(now time.Time, p registry.Page) (condition string, args 
 		AND NOT EXISTS (SELECT 1 FROM notice_look l WHERE l.about = certificate.id AND l.at > ? AND l.at < ?)
 		AND NOT EXISTS (SELECT 1 FROM renewal n WHERE n.owner = certificate.owner
 			AND n.partner = COALESCE(certificate.partner, '') AND n.profile = certificate.profile
-			AND n.environment = certificate.environment AND n.closed < 0)
+			AND n.environment = certificate.environment AND n.closed < 0
+			AND n.replaces IN (certificate.id, certificate.key_pair))
 		ORDER BY id` + upTo, []any{
 			soon.UnixMicro(), p.After, now.UnixMicro(), now.Add(longestLook).UnixMicro(), limit(p),
 		}
