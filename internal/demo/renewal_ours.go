@@ -15,7 +15,7 @@ import (
 func (p *play) ours(l *leg) {
 	p.part("Our certificate ends on " + l.end.Format("2 January 2006, 15:04 UTC"))
 	p.notice(l, 120, "are the contacts of acme right?", expected{primary, "confirm your contacts"})
-	p.notice(l, 75, "our people must make the next", expected{operations, "the next is not in use"})
+	p.notice(l, 75, "our people must make the next", expected{operations, "our next must be made"})
 	p.offered(l)
 	const ask = "please install our next"
 	p.notice(l, 60, "no answer, a reminder", expected{primary, ask})

@@ -56,7 +56,7 @@ func (p *play) answer(l *leg) {
 		if err := p.minutes(); err != nil {
 			return err
 		}
-		if _, err := p.mails(n, expected{operations, "the next is not in use"}); err != nil {
+		if _, err := p.mails(n, expected{operations, "its renewal is not finished"}); err != nil {
 			return err
 		}
 		return wantStep(n, p.us, l.nextCertificate, registry.RenewalLoaded)

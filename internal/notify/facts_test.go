@@ -83,7 +83,7 @@ func TestNoNext(t *testing.T) {
 	t.Parallel()
 	f := facts(notify.Internal)
 	f.Certificates[0].Ours = true
-	if subject, _, _ := render(t, f); !strings.HasSuffix(subject, ", and the next is not in use") {
+	if subject, _, _ := render(t, f); !strings.HasSuffix(subject, ", and its renewal is not finished") {
 		t.Error(subject)
 	}
 	f.Certificates[0].NoNext = true

@@ -21,7 +21,10 @@ func (p *pass) due(ctx context.Context) error {
 		if err := p.keepClaim(ctx); err != nil {
 			return err
 		}
-		d := dueWork{pass: p, due: map[string]time.Time{}, after: map[string]string{}, there: map[string][]registry.Notice{}}
+		d := dueWork{
+			pass: p, due: map[string]time.Time{}, after: map[string]string{},
+			there: map[string][]registry.Notice{},
+		}
 		var damaged registry.DamagedRows
 		err := p.session.View(ctx, func(tx registry.Reader) (err error) {
 			if d.certificates, damaged, err = registry.Readable(tx.CertificatesToLook(p.now, page)); err != nil {

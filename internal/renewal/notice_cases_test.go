@@ -463,8 +463,10 @@ func TestOldOneIsForgotten(t *testing.T) {
 		n := h.wantStep(second, registry.RenewalTold)
 		p.want(p.until(end, 7), "38 "+operations+" internal", "30 "+operations+" internal",
 			"14 "+operations+" internal", "9 "+primary+" contacts", "7 "+operations+" internal")
-		if n.OverlapUntil.IsZero() {
-			t.Error("it has no overlap")
+		l, err := p.server.Mails()[len(p.server.Mails())-1].Letter()
+		if text := strings.Join(strings.Fields(l.Text), " "); err != nil ||
+			!strings.Contains(text, "To do end it: its overlap is over, and the next renewal can't begin before") {
+			t.Errorf("until %s, the mail says (%v):\n%s", n.OverlapUntil, err, l.Text)
 		}
 		p.want(p.until(end, -14), "1 "+operations+" internal", "0 "+operations+" internal",
 			"-7 "+operations+" internal", "-14 "+operations+" internal")

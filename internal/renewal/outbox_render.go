@@ -218,6 +218,9 @@ func (r rendering) certificate(
 
 // toDo says what comes next, to our own people: where they are to find or to call a contact, what the partner must do.
 func (r rendering) toDo(n registry.Notice, of registry.Renewal) (string, error) {
+	if _, why := (noticed{Renewal: of}).audience(r.now); why == WhyOverlap {
+		return "end it: its overlap is over, and the next renewal can't begin before", nil
+	}
 	if n.Kind == registry.NoticeEscalation || n.Kind == registry.NoticeCall {
 		next, err := r.nextOfOurs(of)
 		switch {

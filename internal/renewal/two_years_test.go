@@ -62,7 +62,7 @@ func (p *posts) line(end time.Time, to, subject string) string {
 	for text, name := range map[string]string{
 		"confirm your contacts": "contacts", "please send us the next": "send", "No answer from": "escalation",
 		"Telephone ": "call", "install our next": "install", "is known to all": "ready", "is in use": "in use",
-		"the next is not in use": "internal", "Certificates on": "summary",
+		"its renewal is not finished": "internal", "our next must be made": "internal", "Certificates on": "summary",
 	} {
 		if strings.Contains(subject, text) {
 			kind = name
