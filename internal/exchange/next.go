@@ -12,6 +12,9 @@ type Next struct {
 	Waits  string          `json:"waiting_for"` // one of the constants below, or a partner's identity
 }
 
+// theyAssign says what is to be done while a certificate of ours has no key ID at the partner.
+const theyAssign = "wait until the partner assigns the key ID (alias); then record it"
+
 // Those who have to act next, if it is not the partner.
 const (
 	WaitsForUs     = "us"
@@ -131,8 +134,7 @@ func nextOfOurs(p registry.Partner, k registry.KeyPair, offer registry.Offer, pr
 		return Next{"send its certificate", offerAdvice(p.ID, k.Environment), WaitsForUs}
 	case k.KeyID == "" && keyIDNeeded(prof):
 		return Next{
-			"wait for the key ID (alias) that the partner assigns, and record it", act(registry.ActionExchangeAlias),
-			p.ID,
+			theyAssign, act(registry.ActionExchangeAlias), p.ID,
 		}
 	case offer.Confirmed.IsZero():
 		return Next{

@@ -167,7 +167,7 @@ func (r *renewing) nextBefore() Next {
 	if keyIDNeeded(r.prof) && r.after.KeyID == "" && (r.Owner == registry.Theirs || !r.offer.At.IsZero()) {
 		next := Next{"assign its key ID (alias)", r.on(r.Successor, registry.ActionExchangeAlias), WaitsForUs}
 		if r.Owner == registry.Ours {
-			next.Text, next.Waits = "wait for the key ID (alias) that the partner assigns, and record it", r.Partner
+			next.Text, next.Waits = theyAssign, r.Partner
 		}
 		return next
 	}
