@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -61,8 +62,9 @@ func ReadBounce(r io.Reader) (Bounce, error) {
 	var p report
 	kind, parameters, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
 	if err != nil || kind != "multipart/report" || !strings.EqualFold(parameters["report-type"], "delivery-status") {
-		return Bounce{}, fmt.Errorf("%w, but %.60s: read it, and record by hand what it says", ErrNoReport,
-			printable(m.Header.Get("Content-Type")))
+		what := printable(m.Header.Get("Content-Type"))
+		return Bounce{}, fmt.Errorf("%w, but %.60s: a person must read it", ErrNoReport,
+			cmp.Or(what, "a mail without a Content-Type"))
 	}
 	if err := p.parts(m.Body, parameters["boundary"], 0); err != nil {
 		return Bounce{}, fmt.Errorf("%w that can be read: %w", ErrNoReport, err)

@@ -75,9 +75,8 @@ func TestReadBounceOfOurs(t *testing.T) {
 func TestReadBounceRefuses(t *testing.T) {
 	t.Parallel()
 	for name, says := range map[string]string{
-		"qmail": "record by hand", "away": "text/plain", "delivered": `"delivered"`,
-		"read":   "disposition-notification",
-		"nobody": "nothing about a recipient",
+		"qmail": "but a mail without a Content-Type: a person must read it", "away": "text/plain",
+		"delivered": `"delivered"`, "read": "disposition-notification", "nobody": "nothing about a recipient",
 	} {
 		if b, err := notify.ReadBounce(bytes.NewReader(bounceFile(t, "refused-"+name))); !errors.Is(err,
 			notify.ErrNoReport) || !strings.Contains(err.Error(), says) || b != (notify.Bounce{}) {

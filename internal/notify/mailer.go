@@ -27,6 +27,7 @@ const (
 	// Refused means that the server will not take this mail for this recipient.
 	Refused State = "refused"
 	// Unknown means that the whole mail was sent, and that the server's answer is not known: it may have been taken.
+	// The caller may send the same bytes once more. The outbox calls it uncertain until the second time.
 	Unknown State = "unknown"
 )
 
