@@ -78,6 +78,7 @@ var verbs = map[operation.Action]func(operation.Advice) string{
 	operation.RotateRootKey.Action: func(operation.Advice) string {
 		return words("rootkey rotate --to file:PATH --reason TEXT")
 	},
+	operation.LookAtNotices:      func(a operation.Advice) string { return words("notice why", a.ID) },
 	operation.AnchorAudit.Action: func(operation.Advice) string { return words("audit anchor") },
 	operation.BlockKeys.Action:   func(operation.Advice) string { return words("key block SHA256", "--reason TEXT") },
 }
@@ -164,6 +165,9 @@ func advised(err error) string {
 		return text + " (--accept-rsa-oaep REASON)"
 	case errors.Is(err, operation.ErrOtherRootKey), errors.Is(err, operation.ErrRootElsewhere):
 		return text + " (--root-key, $SEALANE_ROOT_KEY)"
+	case errors.Is(err, operation.ErrNoReport):
+		return text + "\nIf it says that an address does not exist: sealane partner contact PARTNER ENVIRONMENT " +
+			"--email ADDRESS"
 	case errors.Is(err, operation.ErrRotating):
 		return text + "\nNext: sealane rootkey rotate --to file:PATH --reason TEXT"
 	case errors.Is(err, operation.ErrNoRootKey):

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -58,6 +59,9 @@ certificate, and what the mail server said.`,
 			row := t.add(m.ID, m.Kind, cmp.Or(m.Partner, "our own"), m.State, timeText(since))
 			row.detail("to", m.To)
 			row.detail("subject", m.Subject)
+			if by := operation.SentBy(m.Mail); by != "" {
+				row.detail("by", by+", by hand")
+			}
 			row.detail("server", answerText(m.Mail))
 			for _, n := range m.Notices {
 				row.detail(n.Certificate, noticeText(n))
@@ -84,17 +88,17 @@ func now() time.Time {
 
 // answerText returns what the mail server said last.
 func answerText(m operation.Mail) string {
-	if m.Code == 0 && m.Words == "" {
-		return ""
-	}
 	text := m.Words
+	if operation.SentBy(m) != "" {
+		text = ""
+	}
 	if m.Code != 0 {
 		text = strconv.Itoa(m.Code) + " " + text
 	}
 	if m.Bounced != "" {
 		text += " (came back: " + m.Bounced + ")"
 	}
-	return text
+	return strings.TrimSpace(text)
 }
 
 // noticeText returns a notice as one line.

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,10 @@ the kinds.`,
 			}
 			_, err = c.OutOrStdout().Write([]byte(text))
 			return err
+		}
+		if !operation.IsMail(args[0]) {
+			return usage(fmt.Sprintf("there is no mail or kind %q: `sealane notice preview` lists the kinds",
+				printable(args[0])))
 		}
 		input := func(_ *cobra.Command, args []string) (operation.NoticePreview, error) {
 			return operation.NoticePreview{Mail: args[0], Config: *config}, nil

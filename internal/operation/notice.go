@@ -186,6 +186,9 @@ var MailSent = changing("MailSent", registry.ActionNoticeSend,
 		return renewal.New(s.Session).SentByPerson(ctx, in.ID)
 	})
 
+// SentBy returns who has sent a mail by hand, or "".
+func SentBy(m Mail) string { return renewal.SentBy(m) }
+
 // IsMail reports whether an identity is that of a mail.
 func IsMail(id string) bool { return registry.IsMail(id) }
 
@@ -224,6 +227,9 @@ type SendingTest struct {
 	Waiting  []MailCount        `json:"waiting,omitempty"`
 	Sent     string             `json:"sent,omitempty"` // the server's words about a test mail
 }
+
+// ErrNoReport means that a mail is not a report of a mail server.
+var ErrNoReport = notify.ErrNoReport
 
 // TestNotices connects to the mail server, and says whether sending is armed. With an address it sends a
 // mail there, also while sending is not armed.

@@ -23,6 +23,9 @@ type RollbackTo = renewal.Rollback
 // PartnerWord is what somebody at a partner has said.
 type PartnerWord = renewal.Word
 
+// LookAtNotices is the act of advice that WhyNotice follows.
+const LookAtNotices = registry.AdviceNotices
+
 // OrderActivation is what Activate needs in a renewal.
 const OrderActivation = registry.ActionRenewalOrder
 

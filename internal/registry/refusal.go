@@ -64,6 +64,9 @@ type Advice struct {
 	Needs []Need `json:"needs,omitempty"`
 }
 
+// AdviceNotices is the Action of advice to look why there are notices about ID, or none. It only reads.
+const AdviceNotices Action = "notice.why"
+
 // IsZero reports whether there is no advice.
 func (a Advice) IsZero() bool { return a.Action == "" && len(a.Needs) == 0 }
 

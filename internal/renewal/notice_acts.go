@@ -24,7 +24,7 @@ const maxAck = 90 * 24 * time.Hour
 // Ack stops the notices of a renewal, and the escalation, for the session's reason. The last two before the
 // end, and those after it, are sent all the same.
 func (r Renewals) Ack(ctx context.Context, in Ack) (registry.Renewal, error) {
-	return r.change(ctx, registry.ActionNoticeAck, in.Name,
+	n, err := r.change(ctx, registry.ActionNoticeAck, in.Name,
 		func(tx registry.Tx, _ *registry.Entry, n *registry.Renewal) error {
 			now := r.session.Time()
 			switch {
@@ -39,6 +39,11 @@ func (r Renewals) Ack(ctx context.Context, in Ack) (registry.Renewal, error) {
 			n.Changed = now
 			return tx.PutRenewal(n)
 		})
+	if errors.Is(err, errNoPart) {
+		err = registry.Refuse("%w: there is nothing to acknowledge", err).
+			Then(registry.Advice{Action: registry.AdviceNotices, ID: in.ID})
+	}
+	return n, err
 }
 
 // SendLetter asks for a letter about a certificate, to all contacts of the first role.
@@ -220,6 +225,18 @@ func mailOfBounce(tx registry.Reader, b notify.Bounce) (m registry.Mail, err err
 	return m, fmt.Errorf("the mail that the report is about: %w", registry.ErrNotFound)
 }
 
+// byHand begins the words of a mail that a person has sent.
+const byHand = "sent by "
+
+// SentBy returns who has sent a mail by hand, or "".
+func SentBy(m registry.Mail) string {
+	person, ok := strings.CutPrefix(m.Words, byHand)
+	if !ok || m.State != registry.MailAccepted || m.Code != 0 {
+		return ""
+	}
+	return person
+}
+
 // SentByPerson records that a person has sent a mail of the outbox.
 func (r Renewals) SentByPerson(ctx context.Context, id string) (m registry.Mail, err error) {
 	err = endMail(ctx, r.session, id, func(_ registry.Tx, stored *registry.Mail) error {
@@ -227,7 +244,7 @@ func (r Renewals) SentByPerson(ctx context.Context, id string) (m registry.Mail,
 			return registry.Refuse("mail %s is %s", id, stored.State)
 		}
 		stored.State, stored.Ended = registry.MailAccepted, r.session.Time()
-		stored.Words = "sent by " + r.session.Person().ID
+		stored.Words = byHand + r.session.Person().ID
 		m = *stored
 		return nil
 	}, registry.NoticeAccepted)

@@ -57,3 +57,43 @@ func TestWhy(t *testing.T) {
 	_, err = why("acme", time.Time{})
 	wantRefused(t, err, `there is no "acme": name a certificate, key pair, renewal or address`)
 }
+
+// An acknowledgement without an open renewal is refused with advice.
+func TestNothingToAcknowledge(t *testing.T) {
+	t.Parallel()
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/registry.db")
+	id := h.sealed("acme", "SANDBOX", 200)
+	_, err := renewal.New(h.anna.WithReason("they know it")).Ack(t.Context(), renewal.Ack{
+		Name: renewal.Name{ID: id}, Until: h.now.AddDate(0, 0, 9),
+	})
+	wantRefused(t, err, id+" has no part in a renewal that is open: there is nothing to acknowledge")
+	if a := registry.AdviceIn(err); a.Action != registry.AdviceNotices || a.ID != id {
+		t.Errorf("%+v", a)
+	}
+}
+
+// A mail that a person has sent names the person.
+func TestSentBy(t *testing.T) {
+	t.Parallel()
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/registry.db")
+	h.sealed("acme", "SANDBOX", 70)
+	h.schedule.Operations = []string{operations}
+	h.pass()
+	var mails []registry.Mail
+	h.must(h.anna.View(t.Context(), func(tx registry.Reader) (err error) {
+		mails, err = tx.Mails(registry.MailQuery{Page: registry.Page{Limit: 10}})
+		return err
+	}))
+	if len(mails) == 0 {
+		t.Fatal("there is no mail")
+	}
+	sent, err := renewal.New(h.anna).SentByPerson(t.Context(), mails[0].ID)
+	h.must(err)
+	if by := renewal.SentBy(sent); by != "anna" {
+		t.Errorf("%q", by)
+	}
+	sent.Code = 250 // as a server says it
+	if by := renewal.SentBy(sent); by != "" {
+		t.Errorf("%q", by)
+	}
+}

@@ -61,11 +61,14 @@ func subject(id string) string {
 	return "renewal of " + id
 }
 
+// errNoPart is the end of what is said of a key that no open renewal is about.
+var errNoPart = errors.New("has no part in a renewal that is open")
+
 // find returns an open renewal.
 func find(tx registry.Reader, of Name) (registry.Renewal, error) {
 	n, err := registry.FindRenewal(tx, of.ID, of.Partner)
 	if errors.Is(err, registry.ErrNotFound) && !registry.IsRenewal(of.ID) {
-		return n, registry.Refuse("%s has no part in a renewal that is open", of.ID)
+		return n, registry.Refuse("%s %w", of.ID, errNoPart)
 	}
 	if err == nil && n.Step.Closed() {
 		err = registry.Refuse("renewal %s ended on %s: it is %s", n.ID, n.Closed.Format(time.DateOnly), n.Step)
