@@ -91,3 +91,19 @@ func TestNoNext(t *testing.T) {
 		t.Error(subject)
 	}
 }
+
+// TestSample: the preview of a kind has only what its mails have.
+func TestSample(t *testing.T) {
+	t.Parallel()
+	templates, _ := notify.LoadTemplates("")
+	for _, k := range notify.Kinds() {
+		text, problem, err := templates.Sample(k)
+		if problem != nil || err != nil {
+			t.Fatal(problem, err)
+		}
+		if strings.Contains(text, "Reminder 1:") || strings.Contains(text, "a line") ||
+			strings.Contains(text, "  Reason ") != (k == notify.Rejected) || strings.Contains(text, "  File ") {
+			t.Errorf("%s:\n%s", k, text)
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/net/html"
 )
@@ -105,27 +104,4 @@ func checkElement(t html.Token) error {
 		}
 	}
 	return nil
-}
-
-// samples returns facts of a kind with which templates are tried: one certificate, several, and names that are not
-// harmless.
-func samples(k Kind) []Facts {
-	at := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
-	one := Certificate{
-		ID: "c-1", Renewal: "n-1", CommonName: "api.bank.example", SerialHex: "1A2B3C", SerialDecimal: "1715004",
-		Alias: "bank-stag-1", Environment: "STAG", NotAfter: at.AddDate(0, 0, 60), DaysLeft: 60,
-		SHA256: strings.Repeat("AB:", 31) + "AB", Step: "asked", What: "Send us the next certificate.",
-		Reason: "its key is too short", PEM: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
-	}
-	two := one
-	two.CommonName, two.SerialHex, two.SerialDecimal = "<b>a\r\nb</b>\u202e=?utf-8?q?x?= https://x.example", "0F", "15"
-	two.Alias, two.NotAfter, two.DaysLeft, two.Ours = "", at.AddDate(0, 0, -8), -8, true
-	full := Facts{
-		Kind: k, Partner: "Bank", Contact: "Ann Lee", Environment: "STAG", Profile: "RiskOS",
-		Certificates: []Certificate{one}, Person: "Kim Day", Email: "keys@company.example", Telephone: "+1 555 0100",
-		From: "notices@company.example", Sender: "Company", Now: at, Lines: []string{"a line"},
-		Files: []FileSum{{"bank.pem", strings.Repeat("ab", 32)}}, Reminder: 1,
-	}
-	bare := Facts{Kind: k, Certificates: []Certificate{one, two}, Now: at, Partner: two.CommonName}
-	return []Facts{full, bare}
 }
