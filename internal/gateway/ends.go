@@ -69,17 +69,18 @@ func (w WatchedFile) due(now time.Time) (day int, is bool) {
 	return day, is && (day >= 0 || !w.Use.issues())
 }
 
-// noteKey tells apart what is told: a certificate in one use, or the file of a key whose end is not known.
+// noteKey tells apart what is told: a certificate in one use, of one lane if it is a lane's, or the file of a key
+// whose end is not known. The same certificate in two lanes is two: each may have its own successor.
 func (w WatchedFile) noteKey() string {
 	if w.Certificate == nil {
 		return string(w.Use) + " " + w.Lane + " " + w.File
 	}
 	sum := sha256.Sum256(w.Certificate.Raw)
-	return string(w.Use) + " " + string(sum[:])
+	return string(w.Use) + " " + w.Lane + " " + string(sum[:])
 }
 
-// Watched returns the certificates in files that the configuration names, each use of a certificate once, those that
-// end first at the beginning. Keys whose end is not known come last. A key of a lane that is not active, and ends
+// Watched returns the certificates in files that the configuration names, each use of a certificate once, and of lanes
+// once for each lane, those that end first at the beginning. Keys whose end is not known come last. A key of a lane that is not active, and ends
 // before one that is, has its successor, and is left out.
 func (g *Gateway) Watched() []WatchedFile {
 	s := g.state.Load()

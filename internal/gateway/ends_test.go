@@ -260,6 +260,41 @@ func TestReplacedInFiles(t *testing.T) {
 	}
 }
 
+// TestOneCertificateInTwoLanes: of two lanes with the same certificate each is watched, with its own advice and event.
+// Two routes of one lane have one line.
+func TestOneCertificateInTwoLanes(t *testing.T) {
+	end := time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
+	var clock clockAt
+	clock.set(end.Add(-20 * day))
+	var hook receiver
+	route := func(name, environment, theirs string) string {
+		return strings.NewReplacer("routes:\n", "", "name: in", "name: "+name, "SANDBOX", environment,
+			"[{file: customer.cer, key_id: c-1}]", theirs).Replace(ingress("http://127.0.0.1:1"))
+	}
+	config := webhook(serve(t, hook.serve)) + "routes:\n" +
+		route("first", "DEV", "[{file: old.cer, state: active}, {file: next.cer, state: staged}]") +
+		route("second", "PROD", "[{file: old.cer, state: active}]") +
+		route("third", "PROD", "[{file: old.cer, state: active}]")
+	g := start(t, config, clock.of, hookSecret, func(r *running, _ *gateway.Options) {
+		writeCertificate(t, r, "old.cer", "two lanes: old", end)
+		writeCertificate(t, r, "next.cer", "two lanes: next", end.Add(700*day))
+	})
+	g.CheckEnds(t.Context())
+	g.CheckEnds(t.Context())
+	what := map[string]string{}
+	lines := g.endLines(t)
+	for _, line := range lines {
+		what[fmt.Sprint(line["routes"], ": ", line["lane"])] = fmt.Sprint(line["what"])
+	}
+	if len(lines) != 2 || !strings.Contains(what["first: riskos/acme/DEV"], "next.cer active") ||
+		what["second, third: riskos/acme/PROD"] != "ask the partner for its next certificate" {
+		t.Errorf("%d lines: %v", len(lines), what)
+	}
+	if ids, _ := hook.received(); len(ids) != 2 || ids[0] == ids[1] {
+		t.Errorf("%q", ids)
+	}
+}
+
 // serveTLS runs a service on 127.0.0.1, whose certificate an authority issues, until the test ends.
 func serveTLS(t *testing.T, ca *authority, h http.HandlerFunc) string {
 	t.Helper()

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -183,8 +184,8 @@ func (w WatchedFile) What() string {
 	}[w.Use]
 }
 
-// newEvent returns the event of a day. Its identity is that of the certificate and the day, so that it is the same
-// after a restart and on other gateways.
+// newEvent returns the event of a day. Its identity is that of the use, the lane, the certificate and the day, so that
+// it is the same after a restart and on other gateways.
 func newEvent(w WatchedFile, day int, now time.Time) event {
 	c := w.Certificate
 	sum := cert.Fingerprints(nil, c).Rows[0].SHA256
@@ -203,7 +204,12 @@ func newEvent(w WatchedFile, day int, now time.Time) event {
 			"certificates": []notify.Certificate{shown},
 		},
 	})
-	return event{id: fmt.Sprintf("%s.%s.%d", w.Use, sum.Hex, day), day: day, body: body.Bytes(), since: now}
+	id := fmt.Sprintf("%s.%s.%d", w.Use, sum.Hex, day)
+	if w.Lane != "" {
+		lane := sha256.Sum256([]byte(w.Lane)) // a name may have what an identity may not
+		id = fmt.Sprintf("%s.%x.%s.%d", w.Use, lane[:8], sum.Hex, day)
+	}
+	return event{id: id, day: day, body: body.Bytes(), since: now}
 }
 
 // postEnds posts the events that are due. After the first failure the others wait for the next look: the webhook is
