@@ -80,8 +80,8 @@ func (w WatchedFile) noteKey() string {
 }
 
 // Watched returns the certificates in files that the configuration names, each use of a certificate once, and of lanes
-// once for each lane, those that end first at the beginning. Keys whose end is not known come last. A key of a lane that is not active, and ends
-// before one that is, has its successor, and is left out.
+// once for each lane, those that end first at the beginning. Keys whose end is not known come last. A key of a lane
+// that is not active, and ends before one that is, has its successor, and is left out.
 func (g *Gateway) Watched() []WatchedFile {
 	s := g.state.Load()
 	var all []WatchedFile

@@ -23,6 +23,9 @@ type Registry interface {
 	// LoadLanes reads it. Only who has the root key can read and make such a file.
 	SaveLanes(path string, r *lanes.Reader, s *lanes.Snapshot, known time.Time) error
 	LoadLanes(path string, r *lanes.Reader) (*lanes.Snapshot, time.Time, error)
+	// LastPass returns when a schedule has advanced renewals last, as the database knows it; zero if none has. It
+	// reports whether that is too long ago, while a key is in use.
+	LastPass(ctx context.Context, now time.Time) (last time.Time, stopped bool, err error)
 	// Close ends the connections.
 	Close() error
 }

@@ -138,6 +138,11 @@ func (d *database) LoadLanes(string, *lanes.Reader) (*lanes.Snapshot, time.Time,
 	return nil, time.Time{}, errors.ErrUnsupported
 }
 
+// LastPass implements [gateway.Registry].
+func (d *database) LastPass(context.Context, time.Time) (last time.Time, stopped bool, err error) {
+	return last, false, nil
+}
+
 // Close implements [gateway.Registry]. The test closes the store.
 func (d *database) Close() error { return nil }
 

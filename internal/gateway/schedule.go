@@ -29,13 +29,14 @@ const (
 )
 
 // schedule is what a gateway knows of the renewals that it advances. The gauges exist only where the last pass was
-// this gateway's.
+// this gateway's; but last is of all schedules.
 type schedule struct {
-	passes             *prometheus.CounterVec
-	last, open, alarms *prometheus.GaugeVec
-	mails              *prometheus.GaugeVec // that wait
-	oldest, late       *prometheus.GaugeVec
-	rootKey, mailEnd   *prometheus.GaugeVec
+	last             lastPass
+	passes           *prometheus.CounterVec
+	open, alarms     *prometheus.GaugeVec
+	mails            *prometheus.GaugeVec // that wait
+	oldest, late     *prometheus.GaugeVec
+	rootKey, mailEnd *prometheus.GaugeVec
 
 	webhookEnd atomic.Int64 // as Unix time, as the schedule has seen it; 0: it has not
 
@@ -53,7 +54,8 @@ func newSchedule() *schedule {
 	return &schedule{
 		passes: counter("renewal_passes_total", "Passes over the renewals of the registry, by what became of them.",
 			"result"),
-		last:    gauge("renewal_last_pass_timestamp_seconds", "When the last pass over the renewals has ended well."),
+		last: lastPass{at: gauge("renewal_last_pass_timestamp_seconds",
+			"When a pass over the renewals went well last, as the registry knows it.")},
 		open:    gauge("renewals", "Renewals that are open, by step, as of the last pass.", "step"),
 		alarms:  gauge("renewal_alarms", "What a person must look at in the renewals, as of the last pass."),
 		mails:   gauge("mails_waiting", "Mails about certificates that wait, by state, as of the last pass.", "state"),
@@ -67,13 +69,13 @@ func newSchedule() *schedule {
 }
 
 func (s *schedule) collectors() []prometheus.Collector {
-	return []prometheus.Collector{s.passes, s.last, s.open, s.alarms, s.mails, s.oldest, s.late, s.rootKey,
+	return []prometheus.Collector{s.passes, s.last.at, s.open, s.alarms, s.mails, s.oldest, s.late, s.rootKey,
 		s.mailEnd}
 }
 
 // forget removes what another process knows better.
 func (s *schedule) forget() {
-	for _, gauges := range []*prometheus.GaugeVec{s.last, s.open, s.alarms, s.mails, s.oldest, s.late, s.rootKey,
+	for _, gauges := range []*prometheus.GaugeVec{s.open, s.alarms, s.mails, s.oldest, s.late, s.rootKey,
 		s.mailEnd} {
 		gauges.Reset()
 	}
@@ -95,23 +97,25 @@ func (g *Gateway) watchRenewals(run context.Context) {
 }
 
 // AdvanceRenewals does one pass over the renewals of the registry, as Run does each minute and at the time
-// of each ordered activation. It returns how long Run waits. Without registry.schedule it does nothing.
+// of each ordered activation. It returns how long Run waits. Without registry.schedule it only watches whether others
+// do it.
 func (g *Gateway) AdvanceRenewals(ctx context.Context) (wait time.Duration) {
 	s := g.metrics.schedule
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := g.state.Load().registry
+	defer func() { s.last.watch(ctx, r, g.log) }()
 	if r == nil || !r.settings.Schedule {
 		s.forget()
 		return scheduleEvery
 	}
-	ctx, cancel := context.WithTimeout(ctx, scheduleTime)
+	limited, cancel := context.WithTimeout(ctx, scheduleTime)
 	defer cancel()
-	report, err := r.source.(Advancer).AdvanceRenewals(ctx, r.self.holder())
+	report, err := r.source.(Advancer).AdvanceRenewals(limited, r.self.holder())
 	switch {
 	case err != nil:
 		s.passes.WithLabelValues("failed").Inc()
-		if !errors.Is(ctx.Err(), context.Canceled) {
+		if !errors.Is(limited.Err(), context.Canceled) {
 			g.log.Error("the renewals could not be advanced; the next try is in a minute", "error", err.Error())
 		}
 		if len(report.Done)+len(report.Alarms) > 0 { // what was done and found before
@@ -122,7 +126,6 @@ func (g *Gateway) AdvanceRenewals(ctx context.Context) (wait time.Duration) {
 		s.forget()
 	default:
 		s.passes.WithLabelValues("done").Inc()
-		s.last.WithLabelValues().Set(float64(g.now().Unix()))
 		s.tell(report, g.log)
 	}
 	if until := report.Next.Sub(g.now()); !report.Next.IsZero() && until > 0 {

@@ -84,19 +84,17 @@ func (s *Schedule) Close() error {
 	return errors.Join(s.Release(ctx), s.db.Close())
 }
 
-// scheduleStops is after which time without a pass each person who logs in is told.
-const scheduleStops = 26 * time.Hour
-
-// scheduleStopped returns an error where a schedule has worked within sixty days, and none does any more.
+// scheduleStopped returns an error where no schedule has worked for too long, and a key is in use.
 func scheduleStopped(ctx context.Context, v *registry.Viewer) error {
 	var last time.Time
+	var stopped bool
 	err := v.View(ctx, func(tx registry.Reader) (err error) {
-		last, err = renewal.LastPass(tx, v.Time())
+		last, stopped, err = renewal.Stopped(tx, v.Time())
 		return err
 	})
-	if err != nil || last.IsZero() || v.Time().Sub(last) <= scheduleStops {
+	if err != nil || !stopped {
 		return nil // what the person does has that error, too
 	}
-	return fmt.Errorf("no schedule has worked since %s: nobody is told that a certificate ends, and nothing that was "+
-		"ordered is done", last.UTC().Format("2006-01-02 15:04 UTC"))
+	return fmt.Errorf("%s: nobody is told that a certificate ends, and nothing that was ordered is done",
+		renewal.NoPass(last))
 }

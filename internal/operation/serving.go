@@ -284,6 +284,19 @@ func (s *Serving) AdvanceRenewals(ctx context.Context, holder string) (out lanes
 	return out, err
 }
 
+// LastPass returns when a schedule has worked last, zero if none has, and reports whether that is too long ago.
+func (s *Serving) LastPass(ctx context.Context, now time.Time) (last time.Time, stopped bool, err error) {
+	db, err := s.connected(ctx)
+	if err != nil {
+		return last, false, err
+	}
+	err = db.View(ctx, func(tx registry.Reader) (err error) {
+		last, stopped, err = renewal.Stopped(tx, now)
+		return err
+	})
+	return last, stopped, err
+}
+
 // ReleaseRenewals lets another process advance renewals at once.
 func (s *Serving) ReleaseRenewals(ctx context.Context, holder string) error {
 	db, err := s.connected(ctx)

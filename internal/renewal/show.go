@@ -110,6 +110,31 @@ func useOf(tx registry.Reader, n registry.Renewal, id string) (KeyUse, error) {
 	}, err
 }
 
+// Patience is how long people wait for a pass of a schedule that goes well, and for what one must begin, before they
+// are told.
+const Patience = 26 * time.Hour
+
+// Stopped returns the time of [LastPass], and reports whether that is longer ago than [Patience] while a key is in
+// use.
+func Stopped(tx registry.Reader, now time.Time) (last time.Time, is bool, err error) {
+	last, err = LastPass(tx, now)
+	if err != nil || now.Sub(last) <= Patience {
+		return last, false, err
+	}
+	used, damaged, err := registry.Readable(tx.Certificates(registry.CertificateQuery{
+		States: []registry.State{registry.Active}, Brief: true, Page: registry.Page{Limit: 1},
+	}))
+	return last, len(used)+len(damaged) > 0, err
+}
+
+// NoPass says since when no schedule has worked.
+func NoPass(last time.Time) string {
+	if last.IsZero() {
+		return "no schedule has worked yet"
+	}
+	return "no schedule has worked since " + last.UTC().Format("2006-01-02 15:04 UTC")
+}
+
 // LastPass returns when a pass of a schedule has gone well last, and zero if none has.
 func LastPass(tx registry.Reader, now time.Time) (time.Time, error) {
 	last, err := tx.Claimed(passed)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/renewal"
 	"github.com/sealane/sealane/internal/store"
 	"github.com/sealane/sealane/internal/store/pgtest"
 	"github.com/sealane/sealane/internal/todo"
@@ -42,6 +43,8 @@ func onBoth(t *testing.T, test func(t *testing.T, h *company)) {
 			t.Cleanup(func() { s.Close() })
 			h := &company{t: t, now: noon}
 			h.Registry = &registry.Registry{Store: s, Now: func() time.Time { return h.now }}
+			_, err = (&renewal.Scheduler{Registry: h.Registry, Holder: "test"}).Pass(t.Context())
+			h.must(err)
 			test(t, h)
 		})
 	}
@@ -80,7 +83,7 @@ func (h *company) put(rows ...any) {
 				return err
 			}
 		}
-		return tx.Observe(noon, 24*time.Hour)
+		return nil
 	}))
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/renewal"
 	"github.com/sealane/sealane/internal/termtext"
 )
 
@@ -74,9 +75,6 @@ func (l *look) ends() error {
 // soon is how long before the end of a key somebody must look at it, whatever goes on.
 const soon = registry.RespondDays * 24 * time.Hour
 
-// patience is how long a schedule may take to begin a renewal that is due.
-const patience = 26 * time.Hour
-
 // ending returns the item of a key whose use ends: with its renewal, or when that begins.
 func (l *look) ending(c registry.Certificate) (Item, error) {
 	id := c.ID
@@ -120,9 +118,8 @@ func (l *look) unrenewed(i Item, c registry.Certificate) (Item, error) {
 		}
 		return i, nil
 	}
-	i.Urgent = i.Urgent || l.now.Sub(due) > patience
-	if l.now.Sub(due) > patience {
-		i.Kind = Unwatched
+	if l.now.Sub(due) > renewal.Patience {
+		i.Kind, i.Urgent = Unwatched, true
 	}
 	i.Text += "; no renewal has begun"
 	i.Next = exchange.NextOfDue(c.Owner, c.Partner, c.Environment, due)

@@ -11,23 +11,16 @@ import (
 
 // schedule says that no schedule runs, where there is a key that one has to watch.
 func (l *look) schedule() error {
-	last, err := renewal.LastPass(l.tx, l.now)
-	if err != nil || l.Partner != "" || l.now.Sub(last) <= patience {
-		return err
+	if l.Partner != "" {
+		return nil
 	}
-	used, damaged, err := registry.Readable(l.tx.Certificates(registry.CertificateQuery{
-		States: []registry.State{registry.Active}, Brief: true, Page: registry.Page{Limit: 1},
-	}))
-	if err != nil || len(used)+len(damaged) == 0 {
+	last, stopped, err := renewal.Stopped(l.tx, l.now)
+	if err != nil || !stopped {
 		return err
-	}
-	text := "no schedule has worked for 60 days"
-	if !last.IsZero() {
-		text = "no schedule has worked since " + last.UTC().Format("2006-01-02 15:04 UTC")
 	}
 	l.add(Item{
 		Kind: Schedule, Since: last, Urgent: true,
-		Text: text + ": no renewal begins, and nobody is told that a key ends",
+		Text: renewal.NoPass(last) + ": no renewal begins, and nobody is told that a key ends",
 		Next: exchange.Next{Text: "let one run, and find out why none did", Waits: exchange.WaitsForUs},
 	})
 	return nil
