@@ -55,7 +55,7 @@ const (
 	attemptTime = 20 * time.Minute // that an attempt may take: less than that
 	sendTime    = time.Minute      // after which a call takes no other mail
 	sendAtOnce  = 200              // mails of one call
-	waitsLong   = 26 * time.Hour   // after which a mail that waits is an alarm
+	waitsLong   = Patience         // after which a mail that waits is an alarm
 	uncertainly = 5 * time.Minute  // before a mail is sent once more
 	maxBackoff  = 4 * time.Hour
 
