@@ -62,7 +62,7 @@ func (l *lastPass) watch(ctx context.Context, r *registry, log *slog.Logger) {
 		since = last.UTC().Format(time.RFC3339)
 	}
 	log.Error("alarm: no schedule works: nobody is told that a certificate ends, and nothing that was ordered is done",
-		"last_pass", since, "what", "run one (registry.schedule, or sealane schedule run), and find out why none did")
+		"last_pass", since, "what", "run one: here (registry.schedule) or apart; and find out why none did")
 }
 
 // within reports whether a time is less than d ago, and not ahead.
