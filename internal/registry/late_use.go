@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +24,8 @@ const (
 )
 
 // LateUses returns the latest uses of keys that had ended before, one for each key, partner and node, at most 100. A
-// node that uses one has lanes of long ago: nobody renews such a key, and nobody is told that it ends.
+// node that uses one has lanes of long ago: nobody renews such a key, and nobody is told that it ends. A key whose row
+// can't be read is left out.
 func LateUses(tx Reader, now time.Time) ([]EndedUse, error) {
 	all, err := tx.EndedUses(now.Add(-lateUses), maxLate)
 	if err != nil {
@@ -33,19 +35,19 @@ func LateUses(tx Reader, now time.Time) ([]EndedUse, error) {
 		u := &all[i]
 		if strings.HasPrefix(u.Key, "k-") {
 			k, err := tx.KeyPair(u.Key)
-			if err != nil {
+			if errors.Is(err, ErrStore) {
 				return nil, err
 			}
 			u.State, u.Ended = k.State, k.Changed
 			continue
 		}
 		c, err := tx.Certificate(u.Key)
-		if err != nil {
+		if errors.Is(err, ErrStore) {
 			return nil, err
 		}
 		u.State, u.Ended = c.State, c.Changed
 	}
 	return slices.DeleteFunc(all, func(u EndedUse) bool {
-		return u.State.InUse() || u.Last.Sub(u.Ended) < lateGrace
+		return u.State == "" || u.State.InUse() || u.Last.Sub(u.Ended) < lateGrace
 	}), nil
 }

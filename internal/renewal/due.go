@@ -54,7 +54,7 @@ func (p *pass) due(ctx context.Context) error {
 	}
 }
 
-// dueWork is about some active certificates without an open renewal.
+// dueWork is about some active certificates that no open renewal replaces.
 type dueWork struct {
 	*pass
 	certificates []registry.Certificate
@@ -64,7 +64,7 @@ type dueWork struct {
 	there        map[string][]registry.Notice // about those whose contacts are asked
 }
 
-// read reads the rows of the lanes.
+// read reads what depends on the lanes, on open renewals and on notices.
 func (d *dueWork) read(tx registry.Reader) error {
 	var partners []string
 	for _, c := range d.certificates {
@@ -118,13 +118,13 @@ func (d *dueWork) begin(ctx context.Context) error {
 			d.unseen(c.Partner, c.ID, "the row of its partner or environment can't be read")
 		}
 		due, seen := d.due[c.ID]
+		if !known || !seen || !partner.Archived.IsZero() || d.now.Before(due) {
+			continue
+		}
 		if open := d.after[c.ID]; open != "" {
 			d.report.wait(&d.report.Alarms, registry.Renewal{ID: open, Leg: legOf(c)},
 				"it is open, so that of %s can't begin, which is due since %s: end it", c.ID,
 				due.Format(time.DateOnly))
-			continue
-		}
-		if !known || !seen || !partner.Archived.IsZero() || d.now.Before(due) {
 			continue
 		}
 		if err := d.keepClaim(ctx); err != nil {

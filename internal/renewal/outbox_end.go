@@ -60,17 +60,7 @@ func lookAgain(tx registry.Tx, notices []registry.Notice, now time.Time) error {
 
 // told notes in renewals that a mail about them was accepted.
 func told(tx registry.Tx, s *registry.Session, m registry.Mail, notices []registry.Notice) error {
-	for _, n := range notices {
-		if n.Renewal == "" {
-			continue
-		}
-		r, err := tx.Renewal(n.Renewal)
-		if err != nil {
-			if err := missing(err); err != nil {
-				return err
-			}
-			continue
-		}
+	err := eachRenewal(tx, notices, func(n registry.Notice, r *registry.Renewal) {
 		r.Notices = append(slices.Clone(r.Notices), registry.RenewalNotice{
 			Kind: n.Kind, Days: n.Days, Round: n.Round, To: n.To, At: m.Ended, Mail: m.ID,
 		})
@@ -79,14 +69,11 @@ func told(tx registry.Tx, s *registry.Session, m registry.Mail, notices []regist
 		}
 		if n.Kind == registry.NoticeTheirs && n.To != registry.ToWebhook && r.AskedAt.IsZero() && !r.Step.Closed() {
 			r.AskedAt = m.Ended
-			s.FollowRenewal(tx, r)
+			s.FollowRenewal(tx, *r)
 		}
-		if err := tx.PutRenewal(&r); err != nil {
-			return err
-		}
-	}
-	if m.Kind != registry.LetterReady && m.Kind != registry.LetterInstalled {
-		return nil
+	})
+	if err != nil || m.Kind != registry.LetterReady && m.Kind != registry.LetterInstalled {
+		return err
 	}
 	r, err := tx.Renewal(m.About)
 	if err != nil || !letterOfNow(r, m) {
@@ -132,17 +119,7 @@ func untold(tx registry.Tx, s *registry.Session, m registry.Mail) error {
 
 // notAsked takes back that a mail has asked a partner for its next certificate which has come back.
 func notAsked(tx registry.Tx, s *registry.Session, m registry.Mail, notices []registry.Notice) error {
-	for _, n := range notices {
-		if n.Renewal == "" {
-			continue
-		}
-		r, err := tx.Renewal(n.Renewal)
-		if err != nil {
-			if err := missing(err); err != nil {
-				return err
-			}
-			continue
-		}
+	return eachRenewal(tx, notices, func(_ registry.Notice, r *registry.Renewal) {
 		asked := r.AskedAt
 		r.Notices = slices.DeleteFunc(slices.Clone(r.Notices), func(o registry.RenewalNotice) bool {
 			if o.Mail == m.ID && o.At.Equal(asked) && !r.Step.Closed() {
@@ -155,8 +132,22 @@ func notAsked(tx registry.Tx, s *registry.Session, m registry.Mail, notices []re
 				r.AskedAt = o.At
 			}
 		}
-		s.FollowRenewal(tx, r)
-		if err := tx.PutRenewal(&r); err != nil {
+		s.FollowRenewal(tx, *r)
+	})
+}
+
+// eachRenewal changes the renewal of each notice that has one which can be read.
+func eachRenewal(tx registry.Tx, notices []registry.Notice, change func(registry.Notice, *registry.Renewal)) error {
+	for _, n := range notices {
+		if n.Renewal == "" {
+			continue
+		}
+		r, err := tx.Renewal(n.Renewal)
+		if err == nil {
+			change(n, &r)
+			err = tx.PutRenewal(&r)
+		}
+		if err := missing(err); err != nil {
 			return err
 		}
 	}
